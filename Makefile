@@ -1,0 +1,49 @@
+# `make demo` and `make test` do everything from nothing but python3 >= 3.11 and the package index.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test check fmt lock clean
+
+help:
+	@echo 'make demo    start a pool with a private server and work 1,000 jobs'
+	@echo 'make test    run all tests'
+	@echo 'make check   formatting, lint and types, read only'
+	@echo 'make fmt     rewrite the code as make check wants it'
+	@echo 'make lock    resolve the versions in requirements/ anew'
+	@echo 'make clean   remove .venv and the caches'
+
+demo: $(READY)
+	@$(BIN)/python examples/demo.py
+
+test: $(READY)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+fmt: $(READY)
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+# The build back end is installed from the lock as well, so nothing comes in unlocked.
+$(READY): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "resqued needs python3 >= 3.11; this is " + sys.version.split()[0] + " (make PYTHON=... picks another)")'
+	@$(PYTHON) -m venv --clear $(VENV) || { echo 'python3 cannot create virtual environments; on Debian and Ubuntu: apt-get install python3-venv'; exit 1; }
+	@echo 'Installing the locked versions into $(VENV) ...'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+lock: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip compile --quiet --universal --upgrade --no-emit-index-url --no-emit-find-links \
+	    --python-version 3.11 --extra dev --output-file requirements/dev.txt \
+	    --custom-compile-command 'make lock' pyproject.toml
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* dist

@@ -1,0 +1,39 @@
+"""Fixtures for every tier: one real server for the run, and a clean namespace for each test."""
+
+import os
+import socket
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.server import ValkeyServer
+
+
+@pytest.fixture(autouse=True)
+def _no_server_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test ever talks to a server that the developer's shell happens to name."""
+    for name in ("REDIS_URL", "RESQUE_REDIS_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[ValkeyServer]:
+    """One server for the whole run."""
+    with ValkeyServer() as server:
+        yield server
+
+
+@pytest.fixture
+def clean_valkey(valkey: ValkeyServer) -> ValkeyServer:
+    """The run's server, emptied."""
+    with socket.create_connection(("127.0.0.1", valkey.port), timeout=5) as connection:
+        connection.sendall(b"FLUSHALL\r\n")
+        assert connection.recv(64).startswith(b"+OK")
+    return valkey
+
+
+@pytest.fixture
+def namespace() -> str:
+    """A Redis namespace that no other test uses."""
+    return f"test-{os.getpid()}-{uuid.uuid4().hex[:8]}"
