@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 READY  := $(VENV)/.ready
 
 .DELETE_ON_ERROR:
@@ -33,14 +34,14 @@ fmt: $(READY)
 # The build back end is installed from the lock as well, so nothing comes in unlocked.
 $(READY): requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "resqued needs python3 >= 3.11; this is " + sys.version.split()[0] + " (make PYTHON=... picks another)")'
-	@$(PYTHON) -m venv --clear $(VENV) || { echo 'python3 cannot create virtual environments; on Debian and Ubuntu: apt-get install python3-venv'; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo 'python3 cannot create virtual environments; on Debian and Ubuntu: apt-get install python3-venv'; exit 1; }
 	@echo 'Installing the locked versions into $(VENV) ...'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@$(PIP) install -r requirements/dev.txt
+	@$(PIP) install --no-build-isolation --no-deps --editable .
 	@touch $@
 
 lock: $(READY)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(PIP) install uv
 	@$(BIN)/uv pip compile --quiet --universal --upgrade --no-emit-index-url --no-emit-find-links \
 	    --python-version 3.11 --extra dev --output-file requirements/dev.txt \
 	    --custom-compile-command 'make lock' pyproject.toml

@@ -1,5 +1,194 @@
-"""Every error that resque raises for a caller to act on."""
+"""Every error that resque raises for a caller to act on.
+
+Each constructor takes the facts, which stay readable as attributes; the message is made of them.
+"""
 
 
 class ResqueError(Exception):
     """The root of all errors of this package."""
+
+
+class AddressError(ResqueError):
+    """The address of a server cannot be understood. Raised before anything is contacted."""
+
+    def __init__(self, shown: str, problem: str) -> None:
+        """``shown`` is the address as given, without its password."""
+        super().__init__(shown, problem)
+        self.shown = shown
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"cannot use {self.shown!r} as a server's address: {self.problem}"
+
+
+class NamespaceError(ResqueError):
+    """A namespace that cannot stand in front of Redis keys."""
+
+    def __init__(self, namespace: str, problem: str) -> None:
+        super().__init__(namespace, problem)
+        self.namespace = namespace
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"cannot use {self.namespace!r} as a namespace: {self.problem}"
+
+
+class ServerUnavailable(ResqueError):  # noqa: N818 - it names the server's state, for retry loops
+    """The server cannot be reached, or was lost before it had answered.
+
+    The next call opens a new connection. ``was_sent`` tells whether the server may have run the
+    command: when False, it certainly has not.
+    """
+
+    def __init__(self, address: str, cause: object, *, was_sent: bool) -> None:
+        super().__init__(address, cause)
+        self.address = address
+        self.cause = cause
+        self.was_sent = was_sent
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _unavailable, (self.address, self.cause, self.was_sent)
+
+    def __str__(self) -> str:
+        happened = "lost" if self.was_sent else "cannot reach"
+        return f"{happened} {self.address}: {self.cause}"
+
+
+def _unavailable(address: str, cause: object, was_sent: bool) -> ServerUnavailable:  # noqa: FBT001 - pickle passes by position
+    return ServerUnavailable(address, cause, was_sent=was_sent)
+
+
+class ServerVersionError(ResqueError):
+    """The server does not speak RESP3, so it is older than Redis 6."""
+
+    def __init__(self, address: str, reply: str) -> None:
+        super().__init__(address, reply)
+        self.address = address
+        self.reply = reply
+
+    def __str__(self) -> str:
+        return f"{self.address} is too old, Redis 6.2 or Valkey 7.2 is needed: {self.reply}"
+
+
+class AuthenticationError(ResqueError):
+    """The server wants a password, or not this one."""
+
+    def __init__(self, address: str, reply: str) -> None:
+        super().__init__(address, reply)
+        self.address = address
+        self.reply = reply
+
+    def __str__(self) -> str:
+        return f"{self.address} refused the user name or password: {self.reply}"
+
+
+class ProtocolError(ResqueError):
+    """What came is not a reply: no Redis server, or something garbled it on the way.
+
+    The connection is closed; the command may have been run.
+    """
+
+    def __init__(self, address: str, problem: str) -> None:
+        super().__init__(address, problem)
+        self.address = address
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.address} does not answer as a Redis server would: {self.problem}"
+
+
+class ReplyError(ResqueError):
+    """The server answered a command with an error; the connection is still good.
+
+    ``code`` is the reply's first word, such as ``"WRONGTYPE"``, ``"READONLY"`` or ``"ERR"``.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+
+    @classmethod
+    def parse(cls, text: str) -> "ReplyError":
+        """Return the error for the text of an error reply, without its leading ``-``."""
+        code, _, message = text.partition(" ")
+        return cls(code, message)
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.message}".rstrip()
+
+
+class EncodeError(ResqueError):
+    """A value that cannot be written as JSON, or as a word of a command."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        """``path`` says where the value stands: ``args[1]["x"]``."""
+        super().__init__(path, problem)
+        self.path = path
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.path} {self.problem}"
+
+
+class DecodeError(ResqueError):
+    """An element of a queue that is not a job."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"not a job: {self.problem}"
+
+
+class UnknownJobError(ResqueError):
+    """A payload names a job that the application has not declared."""
+
+    def __init__(self, name: str, known: tuple[str, ...] = ()) -> None:
+        super().__init__(name, known)
+        self.name = name
+        self.known = known
+
+    def __str__(self) -> str:
+        known = ", ".join(self.known) or "none"
+        return f"no job is registered as {self.name!r} (registered: {known})"
+
+
+class NotAJobError(ResqueError):
+    """What was to be enqueued is neither a declared job nor a name."""
+
+    def __init__(self, target: object) -> None:
+        super().__init__(target)
+        self.target = target
+
+    def __str__(self) -> str:
+        return f"{self.target!r} is not declared with @resque.job"
+
+
+class DuplicateJobError(ResqueError):
+    """Two jobs were declared under one name, so a payload could mean either."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"another job is registered as {self.name!r} already; give one of them name="
+
+
+class QueueNameError(ResqueError):
+    """A queue that no worker could work."""
+
+    def __init__(self, queue: object) -> None:
+        super().__init__(queue)
+        self.queue = queue
+
+    def __str__(self) -> str:
+        return f"cannot use {self.queue!r} as the name of a queue"
+
+
+class TermException(ResqueError):  # noqa: N818 - the name in Ruby, and in the failure record
+    """Raised in a job's process by TERM: clean up and leave, or be killed soon."""
+
+    resque_name = "Resque::TermException"  #: what the failure record says

@@ -1,0 +1,68 @@
+"""Resque: one server, one namespace, and what an application does with them."""
+
+from typing import Any
+
+from resque.errors import QueueNameError
+from resque.keys import Keys
+from resque.payload import Payload
+from resque.registry import Definition, Registry, is_queue_name
+from resque.store import failures, queues, workers
+from resque.store.server import Server
+
+
+class Resque:
+    """Enqueue jobs, and look at what is there.
+
+    Every method asks the server; all raise ServerUnavailable if it is away.
+    """
+
+    def __init__(self, server: Server, registry: Registry, namespace: str = "resque") -> None:
+        """Raises NamespaceError for a namespace that cannot be used."""
+        self.server = server
+        self.registry = registry
+        self.keys = Keys(namespace)
+
+    def enqueue(self, target: object, *args: Any, **kwargs: Any) -> bool:
+        """Put a declared function or class into its queue, for a worker to run.
+
+        Raises NotAJobError for anything else, TypeError if the arguments do not fit, EncodeError
+        if JSON cannot carry them.
+        """
+        definition = self.registry.definition_of(target)
+        return self.enqueue_definition(definition, definition.positions(args, kwargs))
+
+    def enqueue_to(self, queue: str, target: object, *args: Any) -> bool:
+        """Put a job into any queue; by name also one that only another language's worker has."""
+        if isinstance(target, str):
+            return self._push(queue, target, args)
+        return self._push(queue, self.registry.definition_of(target).name, args)
+
+    def enqueue_definition(self, definition: Definition, args: tuple[Any, ...]) -> bool:
+        """Put a declared job into its queue, its arguments in place already."""
+        return self._push(definition.queue, definition.name, args)
+
+    def queues(self) -> list[str]:
+        """Return the names of all queues ever used, sorted."""
+        return sorted(queues.names(self.server, self.keys))
+
+    def size(self, queue: str) -> int:
+        """Return how many jobs wait in a queue."""
+        return queues.size(self.server, self.keys, queue)
+
+    def failure_count(self) -> int:
+        """Return how many failure records there are."""
+        return failures.count(self.server, self.keys)
+
+    def worker_ids(self) -> list[str]:
+        """Return the ids of all registered workers, sorted."""
+        return workers.ids(self.server, self.keys)
+
+    def close(self) -> None:
+        """Let go of the connection; it is opened again when needed."""
+        self.server.close()
+
+    def _push(self, queue: str, class_name: str, args: tuple[Any, ...]) -> bool:
+        if not is_queue_name(queue):
+            raise QueueNameError(queue)
+        queues.push(self.server, self.keys, queue, Payload.encode(class_name, args))
+        return True

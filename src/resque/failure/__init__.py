@@ -1,0 +1,1 @@
+"""What is written down of a job that failed, and where."""

@@ -1,0 +1,55 @@
+-- Take the next job, and write down in the same step who has it: a kill at any moment leaves the
+-- job in its queue or in its worker's record.
+--
+-- KEYS  1 worker:<id>, 2 pause-all-workers, 3... queue:<name> in order of priority
+-- ARGV  1 run_at, 2... the queues' names as JSON, as many as there are queue keys
+-- Returns {'job', place of the queue, element}, {'held', record}, {'paused'}, or nil: nothing.
+
+-- Left by a call of ours whose reply was lost on the way: that job is still ours.
+local held = redis.call('GET', KEYS[1])
+if held then
+  return {'held', held}
+end
+
+local pause = redis.call('GET', KEYS[2])
+if pause and string.lower(pause):match('^%s*(.-)%s*$') == 'true' then
+  return {'paused'}
+end
+
+local function is_utf8(text)
+  if not text:find('[\128-\255]') then
+    return true
+  end
+  -- A space for each well-formed character, so that what was apart does not come together.
+  text = text:gsub('[\194-\223][\128-\191]', ' ')
+  text = text:gsub('\224[\160-\191][\128-\191]', ' ')
+  text = text:gsub('\237[\128-\159][\128-\191]', ' ')
+  text = text:gsub('[\225-\236\238\239][\128-\191][\128-\191]', ' ')
+  text = text:gsub('\240[\144-\191][\128-\191][\128-\191]', ' ')
+  text = text:gsub('[\241-\243][\128-\191][\128-\191][\128-\191]', ' ')
+  text = text:gsub('\244[\128-\143][\128-\191][\128-\191]', ' ')
+  return not text:find('[\128-\255]')
+end
+
+-- The record must be JSON for whoever reads it, whatever lay in the queue. An object goes in as
+-- it is: through cjson, [] would become {} and large integers would be rounded.
+local function as_json(element)
+  if is_utf8(element) then
+    local is_json = pcall(cjson.decode, element)
+    if is_json and element:find('^%s*{') then
+      return element
+    end
+    return cjson.encode(element)
+  end
+  return cjson.encode((element:gsub('[\128-\255]', '?')))
+end
+
+for place = 3, #KEYS do
+  local element = redis.call('LPOP', KEYS[place])
+  if element then
+    redis.call('SET', KEYS[1], '{"queue":' .. ARGV[place - 1] .. ',"run_at":"' .. ARGV[1]
+      .. '","payload":' .. as_json(element) .. '}')
+    return {'job', place - 2, element}
+  end
+end
+return nil

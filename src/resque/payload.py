@@ -1,0 +1,90 @@
+"""A job as it lies in a queue."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from json import JSONDecoder
+from math import isfinite
+from typing import Any
+
+from resque.errors import DecodeError, EncodeError
+from resque.ruby_json import encode_json
+
+__all__ = ["Payload", "encode_json"]
+
+#: An escape that may be half of a surrogate pair.
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A job's class and arguments, and the bytes they were read from.
+
+    Whatever has to name the job again (a failure record, ``worker:<id>``) splices ``raw``: that
+    keeps keys we do not know and numbers we would round.
+    """
+
+    class_name: str
+    args: tuple[Any, ...]
+    raw: bytes
+
+    @staticmethod
+    def encode(class_name: str, args: Sequence[Any]) -> bytes:
+        """Return the element to push; raises EncodeError naming the value that cannot be in it.
+
+        The keys are these two, in this order: Ruby compares jobs by their bytes and drops other
+        keys when it requeues.
+        """
+        if not isinstance(class_name, str):
+            raise EncodeError("class", f"is of type {type(class_name).__name__}, not str")
+        if not isinstance(args, list | tuple):
+            raise EncodeError("args", f"is of type {type(args).__name__}, not list or tuple")
+        name = encode_json(class_name, "class")
+        return b'{"class":' + name + b',"args":' + encode_json(args, "args") + b"}"
+
+    @classmethod
+    def decode(cls, raw: bytes) -> "Payload":
+        """Read an element of a queue; raises DecodeError if no worker could run it.
+
+        What it accepts, it can encode again. ``args`` that is no list is one argument, or none
+        if it is null or missing.
+        """
+        try:
+            job = _DECODER.decode(raw.decode())
+            if _SURROGATE.search(raw):
+                encode_json(job)
+        except (ValueError, EncodeError) as error:  # not UTF-8 and not JSON are ValueErrors
+            raise DecodeError(str(error)) from error
+        except RecursionError:
+            raise DecodeError("it is nested too deeply") from None
+        if not isinstance(job, dict):
+            raise DecodeError(f"it is a JSON {_kind(job)}, not an object")
+        class_name = job.get("class")
+        if not isinstance(class_name, str):
+            raise DecodeError("it has no class name")
+        return cls(class_name, _args(job.get("args")), raw)
+
+
+def _args(args: Any) -> tuple[Any, ...]:
+    if isinstance(args, list):
+        return tuple(args)
+    return () if args is None else (args,)
+
+
+def _kind(value: Any) -> str:
+    names = {list: "array", str: "string", bool: "boolean", type(None): "null"}
+    return names.get(type(value), "number")
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(f"{text[:20]} is out of range")
+    return number
+
+
+_DECODER = JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)

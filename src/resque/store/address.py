@@ -1,0 +1,152 @@
+"""Where a server is and how to get in, as one value."""
+
+import re
+from dataclasses import dataclass, field
+
+from resque.errors import AddressError
+
+_OPTIONS = ("db", "ssl_ca_certs")
+_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A server's address; ``str()`` of it leaves the password out and is fit for a log."""
+
+    host: str = "localhost"
+    port: int = 6379
+    path: str | None = None  #: of a Unix socket; host and port mean nothing then
+    tls: bool = False
+    username: str | None = None  #: None: the server's ``default`` user
+    password: str | None = field(default=None, repr=False)
+    db: int = 0
+    ssl_ca_certs: str | None = None  #: a PEM file to trust instead of the system's authorities
+
+    @classmethod
+    def parse(cls, url: str) -> "Address":
+        """Read a ``redis://``, ``rediss://`` (TLS) or ``unix:///path`` URL.
+
+        Raises AddressError for whatever is not understood in full: jobs sent to a server that
+        was guessed are lost.
+        """
+        try:
+            return _parse(url)
+        except ValueError as error:
+            raise AddressError(_without_password(url), str(error)) from None
+
+    def __str__(self) -> str:
+        user = f"{self.username}@" if self.username else ""
+        if self.path is not None:
+            return f"unix://{user}{self.path}?db={self.db}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'rediss' if self.tls else 'redis'}://{user}{host}:{self.port}/{self.db}"
+
+
+# The functions below raise ValueError with the problem, in words that never quote a part which
+# may be a password. They do by hand what urllib.parse does, as importing it costs every worker
+# half a megabyte.
+
+
+def _parse(url: str) -> Address:
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in {"redis", "rediss", "unix"}:
+        raise ValueError("it must start with redis://, rediss:// or unix://")
+    if not url.isprintable():
+        raise ValueError("it holds a control character or an undecodable byte")
+    location, _, query = rest.partition("?")
+    authority, slash, path = location.partition("/")
+    if "@" in rest and "@" not in authority and scheme != "unix":
+        raise ValueError("'/', '?' and '%' in a password are written %2F, %3F and %25")
+    userinfo, _, host = authority.rpartition("@")
+    if scheme == "unix":
+        return _unix(userinfo, host, slash + path, _options(query))
+    return _tcp(userinfo, host, path, _options(query), tls=scheme == "rediss")
+
+
+def _unix(userinfo: str, host: str, path: str, options: dict[str, str]) -> Address:
+    if host or path in {"", "/"}:
+        raise ValueError("a socket's path is absolute: unix:///run/valkey.sock")
+    if "ssl_ca_certs" in options:
+        raise ValueError("ssl_ca_certs is for rediss:// only")
+    username, password = _credentials(userinfo)
+    db = _db(options.get("db", ""))
+    return Address(path=_unquote(path), username=username, password=password, db=db)
+
+
+def _tcp(
+    userinfo: str, host_and_port: str, path: str, options: dict[str, str], *, tls: bool
+) -> Address:
+    if "ssl_ca_certs" in options and not tls:
+        raise ValueError("ssl_ca_certs is for rediss:// only")
+    host, port = _host_and_port(host_and_port)
+    username, password = _credentials(userinfo)
+    return Address(
+        host=host,
+        port=port,
+        tls=tls,
+        username=username,
+        password=password,
+        db=_db(options.get("db", path)),
+        ssl_ca_certs=options.get("ssl_ca_certs"),
+    )
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    bracketed = re.fullmatch(r"\[([^\[\]]+)\](?::(.*))?", text)
+    host, port = bracketed.groups() if bracketed else (text, None)
+    if not bracketed:
+        host, colon, rest = text.partition(":")
+        port = rest if colon else None
+        if ":" in rest or "[" in text or "]" in text:
+            raise ValueError("an IPv6 host stands in brackets: redis://[::1]:6379")
+    if port is None:
+        return _unquote(host) or "localhost", 6379
+    if not _is_number(port) or not 0 < int(port) < 65536:
+        raise ValueError("the port is not a number from 1 to 65535")
+    return _unquote(host) or "localhost", int(port)
+
+
+def _credentials(userinfo: str) -> tuple[str | None, str | None]:
+    username, colon, password = userinfo.partition(":")
+    if username and not password:
+        raise ValueError("a user name without a password; a password alone is written :password@")
+    return _unquote(username) or None, _unquote(password) if colon and password else None
+
+
+def _options(query: str) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for option in filter(None, query.split("&")):
+        name, _, value = option.partition("=")
+        if name not in _OPTIONS:
+            raise ValueError(f"unknown option {name!r}; known are {', '.join(_OPTIONS)}")
+        options[name] = _unquote(value)
+    return options
+
+
+def _db(text: str) -> int:
+    number = text.removesuffix("/") or "0"
+    if not _is_number(number):
+        raise ValueError("the database is not a number")
+    return int(number)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10
+
+
+def _unquote(text: str) -> str:
+    """Undo percent-encoding. UnicodeDecodeError is a ValueError, but would quote the bytes."""
+    raw = _ESCAPE.sub(lambda match: bytes.fromhex(match[1].decode()), text.encode())
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise ValueError("a percent-encoded part is not UTF-8") from None
+
+
+def _without_password(url: str) -> str:
+    """Hide whatever may be a password, however malformed the rest is."""
+    head, at, tail = url.rpartition("@")
+    if not at:
+        return url
+    scheme, separator, _ = head.partition("://")
+    return f"{scheme}{separator}***@{tail}" if separator else f"***@{tail}"

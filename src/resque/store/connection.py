@@ -1,0 +1,224 @@
+"""A blocking RESP3 connection of our own: light to import, safe to fork, never out of step."""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from threading import RLock
+from typing import TypeVar
+
+import hiredis
+
+from resque.errors import (
+    AuthenticationError,
+    ProtocolError,
+    ReplyError,
+    ServerUnavailable,
+    ServerVersionError,
+)
+from resque.store.address import Address
+from resque.store.script import Script
+from resque.store.sockets import open_socket
+from resque.store.wire import UnexpectedReplyError, Wire
+from resque.store.words import Reply, Word, pack
+
+T = TypeVar("T")
+
+#: Modules whose OSErrors are the network's; see ``_is_of_the_network``.
+_NETWORK_MODULES = frozenset({"socket", "ssl", "resque.store.sockets", "resque.store.wire"})
+
+
+def default_url() -> str:
+    """Return the address to use when the program names none, from the environment."""
+    for name in ("RESQUE_REDIS_URL", "REDIS_URL"):
+        if url := os.environ.get(name):
+            return url
+    return "redis://localhost:6379/0"
+
+
+class Connection:
+    """One conversation with one server, opened at first use and again whenever it was lost.
+
+    An idle connection that the server has closed is noticed before the next command is
+    written, and replaced: the caller sees nothing of it. A command is never sent twice. If it
+    may have arrived, and its reply did not, ServerUnavailable says so.
+
+    What the server remembers about a connection (CLIENT TRACKING, CLIENT SETNAME) is gone with
+    it; ``openings`` counts, so a change of it tells when to ask again. A forked child gets a
+    connection of its own at first use and leaves its parent's alone. Threads take turns.
+
+    Not for commands that have no reply of their own: SUBSCRIBE, MONITOR, CLIENT REPLY.
+    """
+
+    def __init__(
+        self, address: Address, *, connect_timeout: float = 5.0, reply_timeout: float = 30.0
+    ) -> None:
+        """Both timeouts are seconds; the second is the longest silence within one exchange."""
+        self.address = address
+        self.openings = 0
+        self._connect_timeout = connect_timeout
+        self._reply_timeout = reply_timeout
+        self._pid = os.getpid()
+        self._lock = RLock()
+        self._wire: Wire | None = None
+
+    def call(self, name: Word, *words: Word) -> Reply:
+        """Send one command and return its reply.
+
+        Raises ReplyError if that is an error; ServerUnavailable, ProtocolError,
+        AuthenticationError or ServerVersionError if none was had; EncodeError, before anything
+        is written, for text that is not Unicode.
+        """
+        return _without_error(self._exchange(pack((name, *words)), 1))[0]
+
+    def pipeline(self, commands: Iterable[Sequence[Word]]) -> list[Reply]:
+        """Send all commands in one write and return their replies.
+
+        All of them are run, whatever the replies of the others; then the first ReplyError is
+        raised. Raises as ``call`` does. This is no transaction.
+        """
+        packed = [pack(command) for command in commands]
+        if not packed:
+            return []
+        return _without_error(self._exchange(b"".join(packed), len(packed)))
+
+    def run(self, script: Script, keys: Sequence[Word], args: Sequence[Word] = ()) -> Reply:
+        """Run a script by its hash, with its text if the server lacks it; raises as ``call``."""
+        return script.evaluate(self.call, keys, args)
+
+    def pop_pushes(self) -> list[Reply]:
+        """Return the push messages that have come since the last call, without waiting.
+
+        Call it before sleeping on ``fileno()``: a push that came along with a reply has been
+        read from the socket already. A loss of the connection is noticed here too; it shows in
+        ``is_connected`` only.
+        """
+        with self._own_lock():
+            if self._wire is None or not self._is_alive(self._wire):
+                return []
+            return self._wire.take_pushes()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether a connection of this process is open, as far as known without asking."""
+        with self._own_lock():
+            return self._wire is not None and not self._wire.is_mid_exchange
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait on for push messages; -1 when not connected."""
+        with self._own_lock():
+            return -1 if self._wire is None else self._wire.fileno()
+
+    def close(self) -> None:
+        """Close the connection, if any; a later call opens another."""
+        with self._own_lock():
+            self._drop(self._wire)
+
+    def _own_lock(self) -> RLock:
+        """Return the lock of this process, after letting go of what a parent's fork left here.
+
+        The parent's lock may have been held by a thread that does not exist in this process.
+        """
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            self._lock = RLock()
+            self._drop(self._wire)
+        return self._lock
+
+    def _exchange(self, data: bytes, replies: int) -> list[Reply]:
+        with self._own_lock():
+            wire = self._wire
+            if wire is None or not self._is_alive(wire):
+                wire = self._open()
+            return self._guard(wire, lambda: wire.exchange(data, replies), was_sent=True)
+
+    def _is_alive(self, wire: Wire) -> bool:
+        """Return whether nothing speaks against using ``wire``; if something does, drop it."""
+        if not wire.is_mid_exchange:
+            try:
+                self._guard(wire, wire.drain, was_sent=False)
+            except (ServerUnavailable, ProtocolError, UnexpectedReplyError):
+                return False
+            return True
+        self._drop(wire)
+        return False
+
+    def _open(self) -> Wire:
+        sock = self._guard(
+            None, lambda: open_socket(self.address, self._connect_timeout), was_sent=False
+        )
+        wire = Wire(sock, ReplyError.parse)
+        self._guard(wire, lambda: self._greet(wire), was_sent=False)
+        wire.set_timeout(self._reply_timeout)
+        self.openings += 1
+        self._wire = wire
+        return wire
+
+    def _greet(self, wire: Wire) -> None:
+        """Choose RESP3, log in and select the database."""
+        hello: list[Word] = ["HELLO", 3]
+        if self.address.password is not None:
+            hello += ["AUTH", self.address.username or "default", self.address.password]
+        # Alone, as a server that is full answers the first command only, and closes.
+        (greeting,) = wire.exchange(pack(hello), 1)
+        if isinstance(greeting, ReplyError):
+            raise self._refusal(greeting) from greeting
+        if self.address.db:
+            _without_error(wire.exchange(pack(("SELECT", self.address.db)), 1))
+
+    def _refusal(self, reply: ReplyError) -> Exception:
+        """Return what a refused HELLO means.
+
+        A server older than 6 does not know the command, one that is full or in protected mode
+        answers it with a reason and closes.
+        """
+        address = str(self.address)
+        if reply.code in {"WRONGPASS", "NOAUTH", "NOPERM"}:
+            return AuthenticationError(address, str(reply))
+        if reply.code == "NOPROTO" or "unknown command" in reply.message:
+            return ServerVersionError(address, str(reply))
+        return ServerUnavailable(address, reply, was_sent=False)
+
+    def _guard(self, wire: Wire | None, step: Callable[[], T], *, was_sent: bool) -> T:
+        """Return what ``step`` returns; whatever it raises, ``wire`` is closed for good."""
+        try:
+            return step()
+        except hiredis.ProtocolError as error:
+            self._drop(wire)
+            raise ProtocolError(str(self.address), str(error)) from error
+        except (OSError, EOFError) as error:
+            self._drop(wire)
+            if not _is_of_the_network(error):
+                raise
+            limit = self._reply_timeout if was_sent else self._connect_timeout
+            cause = f"no answer within {limit:g} s" if _is_timeout(error) else error
+            raise ServerUnavailable(str(self.address), cause, was_sent=was_sent) from error
+        except BaseException:
+            self._drop(wire)
+            raise
+
+    def _drop(self, wire: Wire | None) -> None:
+        if wire is self._wire:
+            self._wire = None
+        if wire is not None:
+            wire.close()
+
+
+def _without_error(replies: list[Reply]) -> list[Reply]:
+    for reply in replies:
+        if isinstance(reply, ReplyError):
+            raise reply
+    return replies
+
+
+def _is_timeout(error: OSError | EOFError) -> bool:
+    return isinstance(error, TimeoutError) and error.errno is None
+
+
+def _is_of_the_network(error: BaseException) -> bool:
+    """Tell the network's errors from one that a signal handler raised into our wait.
+
+    A job's time limit may well be a TimeoutError, which is an OSError: it is the job's to see.
+    """
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_globals.get("__name__") in _NETWORK_MODULES

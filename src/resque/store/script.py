@@ -1,0 +1,51 @@
+"""Lua scripts that the server keeps and runs by their hash."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import resque
+from resque.errors import ReplyError
+from resque.store.words import Reply, Word
+
+try:
+    # The standard library's random does the same: hashlib would map OpenSSL into every worker.
+    from _sha1 import sha1  # type: ignore[import-not-found]
+except ImportError:  # a Python built without it
+    from hashlib import sha1
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script's text and the hash by which EVALSHA names it."""
+
+    name: str
+    source: str
+    sha1: str
+
+    @classmethod
+    def of(cls, name: str, source: str) -> "Script":
+        """Return the script with this text."""
+        return cls(name, source, sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+    @classmethod
+    def load(cls, name: str) -> "Script":
+        """Read ``resque/lua/<name>.lua``; a missing one is a broken installation (OSError)."""
+        # Neither pathlib nor importlib.resources, for which every worker would pay.
+        path = f"{resque.__path__[0]}/lua/{name}.lua"
+        with open(path, encoding="utf-8") as file:
+            return cls.of(name, file.read())
+
+    def evaluate(
+        self, call: Callable[..., Reply], keys: Sequence[Word], args: Sequence[Word]
+    ) -> Reply:
+        """Run this script through ``call``, one command each; raises what that raises.
+
+        A server that does not know the hash has run nothing, so the text can follow safely.
+        """
+        operands = (len(keys), *keys, *args)
+        try:
+            return call("EVALSHA", self.sha1, *operands)
+        except ReplyError as error:
+            if error.code != "NOSCRIPT":
+                raise
+        return call("EVAL", self.source, *operands)

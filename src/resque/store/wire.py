@@ -1,0 +1,127 @@
+"""One open socket and the replies that come out of it."""
+
+import select
+import socket
+from collections.abc import Callable
+
+from hiredis import PushNotification, Reader
+
+from resque.store.words import Reply
+
+_CHUNK = 65536
+_NOTHING_YET = object()
+
+#: What a read of a TLS socket raises when only a part of a record has come. By name, as
+#: importing ssl for the two classes would cost every worker 6 MB.
+_TLS_WANTS_MORE = ("SSLWantReadError", "SSLWantWriteError")
+
+
+class UnexpectedReplyError(Exception):
+    """A reply came that no command had asked for, so none can be told from another any more."""
+
+
+class Wire:
+    """Bytes out, replies in, push messages set aside.
+
+    A wire that ``is_mid_exchange`` outside of a call was left there by an exception. Replies or
+    half of one are still to come, so it can only be closed.
+    """
+
+    def __init__(self, sock: socket.socket, parse_error: Callable[[str], Exception]) -> None:
+        """``parse_error`` makes an exception of an error reply's text; it is returned as reply."""
+        self._socket = sock
+        self._reader = Reader(replyError=parse_error, notEnoughData=_NOTHING_YET)
+        self._poll = select.poll()
+        self._poll.register(sock, select.POLLIN)
+        self._pushes: list[Reply] = []
+        self.is_mid_exchange = False
+
+    def fileno(self) -> int:
+        """Return the socket's descriptor, -1 once closed."""
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        """Close this process's end and say nothing to the server.
+
+        After a fork two processes hold the same connection: a QUIT or a TLS goodbye written by
+        one would end the other's.
+        """
+        self._socket.close()
+
+    def set_timeout(self, seconds: float) -> None:
+        """Set the longest silence that a read or a write puts up with."""
+        self._socket.settimeout(seconds)
+
+    def exchange(self, data: bytes, replies: int) -> list[Reply]:
+        """Write ``data`` and return as many replies, error replies among them.
+
+        Raises EOFError when the server closes, OSError when the network fails or stays silent,
+        hiredis.ProtocolError for what is no reply.
+        """
+        self.is_mid_exchange = True
+        self._socket.sendall(data)
+        answers = [self._read_reply() for _ in range(replies)]
+        self.is_mid_exchange = False
+        return answers
+
+    def drain(self) -> None:
+        """Set aside the push messages that have come, without waiting for more.
+
+        Raises as ``exchange`` does, and UnexpectedReplyError.
+        """
+        self.is_mid_exchange = True
+        self._parse_pushes()
+        while self._poll.poll(0) or self._has_decrypted():
+            data = self._receive_now()
+            if data is None:
+                break
+            self._feed(data)
+            self._parse_pushes()
+        self.is_mid_exchange = False
+
+    def take_pushes(self) -> list[Reply]:
+        """Return the push messages set aside, oldest first, and forget them."""
+        pushes, self._pushes = self._pushes, []
+        return pushes
+
+    def _read_reply(self) -> Reply:
+        while True:
+            message = self._reader.gets()
+            if message is _NOTHING_YET:
+                self._feed(self._socket.recv(_CHUNK))
+            elif isinstance(message, PushNotification):
+                self._pushes.append(message)
+            else:
+                return message
+
+    def _parse_pushes(self) -> None:
+        """Parse what came in one piece with a reply, too: no selector would report it again."""
+        while (message := self._reader.gets()) is not _NOTHING_YET:
+            if not isinstance(message, PushNotification):
+                raise UnexpectedReplyError(repr(message))
+            self._pushes.append(message)
+
+    def _feed(self, data: bytes) -> None:
+        if not data:
+            raise EOFError("the server closed the connection")
+        self._reader.feed(data)
+
+    def _has_decrypted(self) -> bool:
+        """Tell whether TLS holds plain bytes that the poll of the socket cannot see."""
+        pending = getattr(self._socket, "pending", None)
+        return pending is not None and pending() > 0
+
+    def _receive_now(self) -> bytes | None:
+        """Return what has come: b"" for the end, None for less than a TLS record."""
+        timeout = self._socket.gettimeout()
+        self._socket.settimeout(0)
+        try:
+            return self._socket.recv(_CHUNK)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if type(error).__name__ in _TLS_WANTS_MORE:
+                return None
+            raise
+        finally:
+            self._socket.settimeout(timeout)

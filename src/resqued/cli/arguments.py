@@ -1,0 +1,100 @@
+"""The command line of ``resqued``, as one value."""
+
+import getopt
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from resqued.errors import ResquedError
+
+USAGE = "Usage: resqued [options] resqued-config-files..."
+HELP = f"""{USAGE}
+    -h, --help                       Show this message
+    -v, --version                    Show the version
+        --test                       Report which workers would start
+        --fast-exit                  Exit quickly on SIGQUIT, SIGTERM
+    -p, --pidfile PIDFILE            Store the pid of the master process in PIDFILE
+    -l, --logfile LOGFILE            Write output to LOGFILE instead of stdout
+    -D, --daemonize                  Run daemonized in the background
+        --embedded [DIR]             Run a private Valkey server for these workers"""
+
+_SHORT = "hvp:l:D"
+_LONG = ["help", "version", "test", "fast-exit", "pidfile=", "logfile=", "daemonize"]
+
+
+class UsageError(ResquedError):
+    """Raised when the command line asks for something impossible."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the command line asks for."""
+
+    paths: tuple[str, ...]
+    wants_help: bool = False
+    wants_version: bool = False
+    wants_test: bool = False
+    fast_exit: bool = False
+    pidfile: str | None = None
+    logfile: str | None = None
+    daemonize: bool = False
+    embedded: bool = False
+    embedded_folder: str | None = None  #: None: a temporary one
+
+
+def parse(argv: Sequence[str]) -> Request:
+    """Read the arguments after the program's name. Raises UsageError."""
+    embedded, folder, rest = _take_embedded(list(argv))
+    try:
+        options, paths = getopt.gnu_getopt(rest, _SHORT, _LONG)
+    except getopt.GetoptError as error:
+        raise UsageError(str(error)) from None
+    values = dict(options)
+    request = Request(
+        paths=tuple(_with_suffix(path) for path in paths),
+        wants_help=_has(values, "-h", "--help"),
+        wants_version=_has(values, "-v", "--version"),
+        wants_test="--test" in values,
+        fast_exit="--fast-exit" in values,
+        pidfile=values.get("--pidfile", values.get("-p")),
+        logfile=values.get("--logfile", values.get("-l")),
+        daemonize=_has(values, "-D", "--daemonize"),
+        embedded=embedded,
+        embedded_folder=folder,
+    )
+    if not paths and not (request.wants_help or request.wants_version):
+        taken = f' ("{folder}" was taken as the directory of --embedded)' if folder else ""
+        raise UsageError(f"no config file{taken}")
+    return request
+
+
+def _with_suffix(path: str) -> str:
+    """``config/resqued`` means ``config/resqued.py`` where only that exists."""
+    return f"{path}.py" if not os.path.exists(path) and os.path.exists(f"{path}.py") else path
+
+
+def _has(values: dict[str, str], *names: str) -> bool:
+    return any(name in values for name in names)
+
+
+def _take_embedded(words: list[str]) -> tuple[bool, str | None, list[str]]:
+    """Take ``--embedded`` and its directory out; its argument is optional, unlike getopt's."""
+    for place, word in enumerate(words):
+        if word == "--":
+            break
+        if word.startswith("--embedded="):
+            return True, word.partition("=")[2] or None, words[:place] + words[place + 1 :]
+        if word == "--embedded":
+            following = words[place + 1 : place + 2]
+            if following and _is_folder(following[0]):
+                return True, following[0], words[:place] + words[place + 2 :]
+            return True, None, words[:place] + following + words[place + 2 :]
+    return False, None, words
+
+
+def _is_folder(word: str) -> bool:
+    """Tell the directory of ``--embedded`` from a config file or an option after it."""
+    if os.path.isdir(word):
+        return True
+    is_config = word.endswith(".py") or os.path.exists(word) or os.path.exists(f"{word}.py")
+    return not (is_config or word.startswith("-"))

@@ -1,0 +1,68 @@
+"""The frozen result of reading the config files; everything after is computed from it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from resqued.config.hooks import Hook
+
+#: Seconds between two looks for work, unless ``interval=`` says otherwise.
+DEFAULT_INTERVAL: Final = 5.0
+#: Seconds for the boot of a generation, when neither a file nor the command line says otherwise.
+DEFAULT_BOOT_TIMEOUT: Final = 300.0
+#: Seconds from TERM or INT to KILL, unless a file says otherwise.
+DEFAULT_STOP_TIMEOUT: Final = 15.0
+
+#: Builds the object whose ``work(interval)`` a worker process calls, from the queues' names.
+WorkerFactory: TypeAlias = Callable[[list[str]], Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSpec:
+    """One worker process as configured."""
+
+    queues: tuple[str, ...]  #: in order of priority, already shuffled where that was asked for
+    interval: float  #: seconds, passed to the worker's ``work``
+    pool: str | None  #: the name of its pool; None for a ``worker()``
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueSpec:
+    """One queue of a pool and how many of its workers serve it; all, if neither is set."""
+
+    name: str
+    count: int | None = None  #: at most this many
+    percent: int | None = None  #: this share, rounded down, but at least one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolSpec:
+    """One ``worker_pool`` with the ``queue`` calls that belong to it."""
+
+    name: str
+    size: int  #: 0 is an emptied pool
+    interval: float
+    shuffle_queues: bool = False
+    queues: tuple[QueueSpec, ...] = ()  #: in the order of the calls
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """The hooks of each kind, in the order in which the files define them."""
+
+    before_fork: tuple[Hook, ...] = ()  #: in the listener, once, before any worker
+    after_fork: tuple[Hook, ...] = ()  #: in each worker, before it works
+    after_exit: tuple[Hook, ...] = ()  #: in the listener, after each worker's exit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What all config files together ask for."""
+
+    paths: tuple[str, ...]  #: the files as found, in order
+    workers: tuple[WorkerSpec, ...]  #: single workers first, then the pools', each in order
+    hooks: Hooks
+    worker_factory: WorkerFactory | None = None  #: None is the default Resque worker
+    boot_timeout: float | None = None  #: seconds; None leaves it to the command line
+    stop_timeout: float = DEFAULT_STOP_TIMEOUT
+    warnings: tuple[str, ...] = ()  #: one line each, about what is allowed but unlikely

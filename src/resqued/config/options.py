@@ -1,0 +1,42 @@
+"""The keyword options of each name in a config file, for type checkers and for the check.
+
+A new option is one line in the class, one in the table below it, and its place in the model.
+"""
+
+from collections.abc import Mapping
+from typing import Final, TypeAlias, TypedDict
+
+from resqued.config import values
+
+
+class WorkerOptions(TypedDict, total=False):
+    """Options of ``worker``."""
+
+    interval: float  #: seconds between two looks for work
+    shuffle_queues: bool  #: put the queues into a random order, once for each worker
+
+
+class PoolOptions(WorkerOptions, total=False):
+    """Options of ``worker_pool``."""
+
+    name: str  #: what logs and status call the pool
+
+
+class QueueOptions(TypedDict, total=False):
+    """Options of ``queue``; one of the two, or neither for all workers."""
+
+    count: int | None  #: at most this many workers of the pool
+    percent: int | None  #: this share of them, rounded down, but at least one
+
+
+Checks: TypeAlias = Mapping[str, values.Check]
+
+WORKER_CHECKS: Final[Checks] = {
+    "interval": values.complaint_about_interval,
+    "shuffle_queues": values.complaint_about_switch,
+}
+POOL_CHECKS: Final[Checks] = {**WORKER_CHECKS, "name": values.complaint_about_pool_name}
+QUEUE_CHECKS: Final[Checks] = {
+    "count": values.complaint_about_count,
+    "percent": values.complaint_about_percent,
+}

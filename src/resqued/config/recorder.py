@@ -1,0 +1,87 @@
+"""What the config files said so far, while they run."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
+
+from resqued.config.display import one_line
+from resqued.config.errors import ConfigError
+from resqued.config.hooks import Hook
+from resqued.config.model import (
+    DEFAULT_STOP_TIMEOUT,
+    Config,
+    Hooks,
+    PoolSpec,
+    QueueSpec,
+    WorkerFactory,
+    WorkerSpec,
+)
+from resqued.config.places import Places
+from resqued.config.pools import Shuffle, expand
+
+
+@dataclass(slots=True, kw_only=True)
+class Recorder:
+    """Collects the records and the problems of one load; all config files share it."""
+
+    places: Places
+    shuffle: Shuffle
+    problems: list[str] = field(default_factory=list)
+    workers: list[WorkerSpec] = field(default_factory=list)
+    pools: list[PoolSpec] = field(default_factory=list)
+    pool_places: dict[str, str | None] = field(default_factory=dict)
+    hooks: dict[str, list[Hook]] = field(default_factory=dict)
+    worker_factory: WorkerFactory | None = None
+    boot_timeout: float | None = None
+    stop_timeout: float = DEFAULT_STOP_TIMEOUT
+
+    def add_queues(self, queues: list[QueueSpec]) -> None:
+        """Give queues to the pool above, which must exist."""
+        pool = self.pools[-1]
+        self.pools[-1] = replace(pool, queues=(*pool.queues, *queues))
+
+    def config(self, paths: tuple[str, ...]) -> Config:
+        """Return everything recorded, expanded and frozen."""
+        pooled = chain.from_iterable(expand(pool, self.shuffle) for pool in self.pools)
+        workers = (*self.workers, *pooled)
+        return Config(
+            paths=paths,
+            workers=workers,
+            hooks=Hooks(**{kind: tuple(hooks) for kind, hooks in self.hooks.items()}),
+            worker_factory=self.worker_factory,
+            boot_timeout=self.boot_timeout,
+            stop_timeout=self.stop_timeout,
+            warnings=() if workers else (f"{one_line(', '.join(paths))}: no worker is defined",),
+        )
+
+
+# The one piece of module state of this package: a config file calls plain functions, so they must
+# find the load under way by themselves. Set only for the time that the files run.
+_under_way: ContextVar[Recorder] = ContextVar("resqued_config_load")
+
+
+@contextmanager
+def recording(recorder: Recorder) -> Iterator[None]:
+    """Let the names of the config files record into this recorder."""
+    token = _under_way.set(recorder)
+    try:
+        yield
+    finally:
+        _under_way.reset(token)
+
+
+def current(name: str) -> Recorder:
+    """Return the recorder of the load under way, on behalf of the function of that name.
+
+    Raises ConfigError when there is none: in a hook, another thread, or a file that Python runs
+    on its own.
+    """
+    try:
+        return _under_way.get()
+    except LookupError:
+        place = Places(files=(), folder=str(Path.cwd())).here()
+        text = f"{name} was called while resqued was not reading a config file"
+        raise ConfigError(place.problem(text, "called")) from None

@@ -1,0 +1,113 @@
+"""Lines over a socket pair, neither side ever waiting for the other."""
+
+import logging
+import select
+import socket
+
+from resqued.ipc import messages
+from resqued.ipc.messages import MalformedMessageError, Message
+
+log = logging.getLogger(__name__)
+
+#: Bytes. Longer than any message of ours by far; a peer that sends more has gone mad.
+MAX_LINE = 16 * 1024 * 1024
+_CHUNK = 65536
+
+
+class Channel:
+    """One end of the socket pair between the master and one listener.
+
+    Output that the socket does not take at once is kept and sent by later calls of ``flush``, so
+    a peer that hangs never makes this process hang.
+    """
+
+    def __init__(self, end: socket.socket) -> None:
+        """Take over ``end``, which is closed with the channel."""
+        self._socket = end
+        self._socket.setblocking(False)
+        self._incoming = bytearray()
+        self._outgoing = bytearray()
+        #: Whether the peer has closed its end, or is gone; nothing more will come.
+        self.is_closed = False
+
+    @classmethod
+    def pair(cls) -> tuple["Channel", socket.socket]:
+        """Return our end, and the other for the process that is to be started."""
+        ours, theirs = socket.socketpair()
+        return cls(ours), theirs
+
+    def fileno(self) -> int:
+        """Return the descriptor, readable when the peer has written or gone."""
+        return self._socket.fileno()
+
+    @property
+    def has_output(self) -> bool:
+        """Whether ``flush`` is wanted as soon as the socket takes more."""
+        return bool(self._outgoing) and not self.is_closed
+
+    def send(self, message: Message) -> None:
+        """Send a message, now or as soon as the socket takes it; lost if the peer is gone."""
+        if not self.is_closed:
+            self._outgoing += messages.encode(message)
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what is left, as far as the socket takes it."""
+        try:
+            while self._outgoing:
+                sent = self._socket.send(self._outgoing)
+                del self._outgoing[:sent]
+        except BlockingIOError:
+            pass  # the peer reads slowly; the waiter wakes us when there is room
+        except OSError:  # the peer is gone; what it still said can be read
+            self._outgoing.clear()
+
+    def send_now(self, message: Message) -> None:
+        """Send a message and wait until the peer's side has taken it.
+
+        For a process that has no loop yet which could send the rest later.
+        """
+        self.send(message)
+        while self.has_output:
+            select.select([], [self._socket], [])
+            self.flush()
+
+    def receive_now(self, seconds: float) -> list[Message]:
+        """Wait for the peer's first messages; none if it is gone or silent for ``seconds``."""
+        while not self.is_closed and select.select([self._socket], [], [], seconds)[0]:
+            if received := self.receive():
+                return received
+        return []
+
+    def receive(self) -> list[Message]:
+        """Return the messages that have arrived; malformed lines are logged and passed over."""
+        self._fill()
+        *lines, self._incoming = self._incoming.split(b"\n")
+        received = []
+        for line in lines:
+            try:
+                message = messages.parse(bytes(line))
+            except MalformedMessageError as error:
+                log.warning("Ignoring a line from the other process: %s", error)
+                continue
+            if message is not None:
+                received.append(message)
+        return received
+
+    def close(self) -> None:
+        """Close our end; the peer notices."""
+        self.is_closed = True
+        self._socket.close()
+
+    def _fill(self) -> None:
+        """Read all that has arrived."""
+        try:
+            while not self.is_closed:
+                chunk = self._socket.recv(_CHUNK)
+                self._incoming += chunk
+                if not chunk or len(self._incoming) > MAX_LINE:
+                    self.is_closed = True
+        except BlockingIOError:
+            pass  # that was all
+        except OSError:
+            self.is_closed = True

@@ -1,0 +1,177 @@
+"""Every message between master and listener, and its line on the socket.
+
+A line is a JSON object with ``v``, the protocol's version as "major.minor", ``type``, and the
+message's fields. A newer minor version may add types and fields, which an older reader passes
+over, so a master and the listener of the next deploy understand each other.
+"""
+
+import json
+import types
+import typing
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from resqued.errors import ResquedError
+
+#: Changes when an older reader would misunderstand a line.
+MAJOR = 1
+#: Changes when a type or a field is added that an older reader can pass over.
+MINOR = 0
+
+
+class MalformedMessageError(ResquedError):
+    """Raised for a line that is no message of this protocol."""
+
+    def __init__(self, line: bytes, reason: str) -> None:
+        super().__init__(f"{reason}: {line[:200]!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """Master to a new listener, first of all: what it needs to know to start."""
+
+    generation: int
+    paths: tuple[str, ...]  #: the config files as the command line named them
+    folder: str  #: the working directory, which those paths are relative to
+    log_path: str | None  #: None: standard output
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Master to listener: the worker of this slot may be started now."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Master to listener: the kernel tells me of this pid's end; reap it when you like."""
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Master to listener: how many workers of other generations are alive, for its title."""
+
+    workers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """Master to listener: kill what still runs (SIGKILL); the time to stop is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Listener to master: the config files have been read and ask for these workers."""
+
+    workers: tuple[tuple[str, ...], ...]  #: the queues of each slot, in order
+    boot_timeout: float | None  #: seconds; None: the files do not say
+    stop_timeout: float  #: seconds
+
+
+@dataclass(frozen=True, slots=True)
+class BootFailed:
+    """Listener to master: this generation cannot run, and why."""
+
+    reason: str
+    is_config_unreadable: bool  #: the files themselves; otherwise the application's code
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Listener to master: everything is loaded; workers can be started."""
+
+    app_version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Listener to master: this slot wants to start a worker. Answered by Grant, some time."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Listener to master: the granted worker has been forked. Answered by Watched."""
+
+    slot: int
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotStarted:
+    """Listener to master: the grant was not used; the slot asks again when it can."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerReady:
+    """Listener to master: this worker was built, its hooks ran, and it works from now on."""
+
+    slot: int
+    pid: int
+
+
+Message = (
+    Boot
+    | Grant
+    | Watched
+    | Elsewhere
+    | Kill
+    | Loaded
+    | BootFailed
+    | Running
+    | Ask
+    | Started
+    | NotStarted
+    | WorkerReady
+)
+
+_TYPES: dict[str, type[Message]] = {cls.__name__: cls for cls in typing.get_args(Message)}
+
+
+def encode(message: Message) -> bytes:
+    """Return the message's line, newline included."""
+    content = {"v": f"{MAJOR}.{MINOR}", "type": type(message).__name__, **asdict(message)}
+    return json.dumps(content, separators=(",", ":")).encode() + b"\n"
+
+
+def parse(line: bytes) -> Message | None:
+    """Return the message of one line; None for a type that a newer minor version has added.
+
+    Raises MalformedMessageError.
+    """
+    try:
+        content = json.loads(line)
+        major = int(content["v"].partition(".")[0])
+        kind = _TYPES.get(content["type"])
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise MalformedMessageError(line, "not a message") from error
+    if major != MAJOR:
+        raise MalformedMessageError(line, f"protocol {major}, this process speaks {MAJOR}")
+    if kind is None:
+        return None
+    try:
+        return kind(**{f.name: _convert(content[f.name], f.type) for f in fields(kind)})
+    except (KeyError, TypeError) as error:
+        raise MalformedMessageError(line, f"a wrong {kind.__name__}") from error
+
+
+def _convert(value: Any, annotation: Any) -> Any:
+    """Return ``value`` as ``annotation`` has it; raises TypeError if it is something else."""
+    origin = typing.get_origin(annotation)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise TypeError(value)
+        return tuple(_convert(item, typing.get_args(annotation)[0]) for item in value)
+    if origin is types.UnionType:  # "X | None" is the only union in use
+        return None if value is None else _convert(value, typing.get_args(annotation)[0])
+    if annotation is float and type(value) is int:
+        return float(value)
+    if type(value) is not annotation:  # not isinstance: true is no pid
+        raise TypeError(value)
+    return value

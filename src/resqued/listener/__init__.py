@@ -1,0 +1,1 @@
+"""The listener: a fresh interpreter for each generation, and the parent of its workers."""

@@ -1,0 +1,149 @@
+"""The listener: wiring, and the loop that keeps its workers as the master permits."""
+
+import logging
+from enum import Enum
+from signal import Signals
+
+from resqued import __version__
+from resqued.clock import Clock
+from resqued.config.model import Config, WorkerSpec
+from resqued.exit_codes import ExitCode
+from resqued.ipc import messages
+from resqued.ipc.channel import Channel
+from resqued.listener import boot
+from resqued.listener.boot import BootError
+from resqued.listener.workers import Workers
+from resqued.process import kernel
+from resqued.process.signals import HANDLED, SignalInbox
+from resqued.process.title import set_title
+from resqued.process.waiter import Waiter
+from resqued.worker.child import WorkerTask, run_worker
+from resqued.worker.gate import Ticket
+
+log = logging.getLogger(__name__)
+
+_STOPPING = (Signals.SIGQUIT, Signals.SIGTERM, Signals.SIGINT)
+
+
+class State(Enum):
+    """How far the listener is; shown in its title."""
+
+    BOOTING = "booting"  #: loads configuration and application
+    RUNNING = "running"  #: fills its slots
+    SHUTDOWN = "shutdown"  #: waits for its workers to leave
+
+
+class Listener:
+    """The parent of one generation's workers. Blocks only while it loads, and in hooks."""
+
+    def __init__(self, channel: Channel, order: messages.Boot, lifeline: int, clock: Clock) -> None:
+        """Prepare; ``lifeline`` is the descriptor that ends when the master does."""
+        self._channel = channel
+        self._order = order
+        self._lifeline = lifeline
+        self._clock = clock
+        self._waiter = Waiter()
+        self._signals = SignalInbox(HANDLED)
+        self._state = State.BOOTING
+        self._app_version: str | None = None
+        self._elsewhere = 0
+        self._title = ""
+
+    def run(self) -> ExitCode:
+        """Load everything, then supervise until told to stop and every worker has left."""
+        with self._signals:
+            self._show_title(0, 0)
+            try:
+                workers = self._boot()
+            except BootError as error:
+                self._channel.send_now(
+                    messages.BootFailed(error.reason, error.is_config_unreadable)
+                )
+                return ExitCode.FAILED
+            self._waiter.watch(self._signals)
+            self._waiter.watch(self._channel)
+            while self._state is State.RUNNING or workers.alive:
+                self.tick(workers)
+        return ExitCode.OK
+
+    def tick(self, workers: Workers) -> None:
+        """Do one round: ask for what is missing, wait for news, take the news in."""
+        workers.ask()
+        self._show_title(workers.alive, workers.configured)
+        ready = self._waiter.wait(workers.next_ask_in)
+        self._read_master(workers)
+        workers.read_gates(ready)
+        workers.reap()
+        self._obey_signals(workers)
+
+    def _boot(self) -> Workers:
+        config = boot.load_config(self._order.paths)
+        queues = tuple(spec.queues for spec in config.workers)
+        self._channel.send_now(messages.Loaded(queues, config.boot_timeout, config.stop_timeout))
+        self._app_version = boot.load_application(config)
+        # From now on the loop notices the end of the master, and leaves gently.
+        kernel.outlive_parent()
+        self._state = State.RUNNING
+        self._channel.send_now(messages.Running(self._app_version))
+        return self._workers(config)
+
+    def _workers(self, config: Config) -> Workers:
+        def body(spec: WorkerSpec, ticket: Ticket) -> int:
+            """In the forked child: let go of what is the listener's, then work."""
+            workers.close()
+            self._channel.close()
+            self._waiter.close()
+            self._signals.close()
+            return run_worker(WorkerTask(spec, config, ticket, self._lifeline))
+
+        workers = Workers(config, self._channel, self._waiter, self._clock, body)
+        return workers
+
+    def _read_master(self, workers: Workers) -> None:
+        self._channel.flush()
+        for message in self._channel.receive():
+            match message:
+                case messages.Grant(slot):
+                    workers.granted(slot)
+                case messages.Watched(pid):
+                    workers.watched(pid)
+                case messages.Elsewhere(count):
+                    self._elsewhere = count
+                case messages.Kill():
+                    self._stop(workers, Signals.SIGKILL)
+                case _:
+                    log.warning("The master sent what only a listener says")
+        if self._channel.is_closed:
+            self._master_is_gone(workers)
+        else:
+            self._waiter.watch_writing(self._channel, wanted=self._channel.has_output)
+
+    def _master_is_gone(self, workers: Workers) -> None:
+        self._waiter.forget_if_watched(self._channel)
+        if self._state is State.RUNNING:
+            log.warning("The master is gone")
+            self._stop(workers, Signals.SIGQUIT)
+        workers.master_is_gone()
+
+    def _obey_signals(self, workers: Workers) -> None:
+        for received in self._signals.drain():
+            if received in _STOPPING:
+                self._stop(workers, received)
+
+    def _stop(self, workers: Workers, number: Signals) -> None:
+        """Have every worker leave; one order more only passes its signal on."""
+        if self._state is State.RUNNING:
+            self._state = State.SHUTDOWN
+            log.info("Listener #%d is leaving (%s)", self._order.generation, number.name)
+        workers.stop(number)
+
+    def _show_title(self, alive: int, configured: int) -> None:
+        version = f" [{self._app_version}]" if self._app_version else ""
+        title = (
+            f"resqued-{__version__} listener #{self._order.generation}"
+            f" {alive}/{alive + self._elsewhere}/{configured}{version}"
+            f" [{self._state.value}] {' '.join(self._order.paths)}"
+        )
+        if title != self._title:
+            self._title = title
+            set_title(title)

@@ -1,0 +1,98 @@
+"""Who may start, and who must go next: the rules of daemon.md 6.1 and 6.2, from values alone."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+#: Seconds after which a worker that was told to leave and is still there must be in a job.
+BUSY_AFTER = 1.0
+
+#: A worker's exact queue list, as a set: two workers of equal lists do the same work.
+QueueSet = frozenset[str]
+
+
+class Phase(Enum):
+    """How far a live worker is, as the master knows it."""
+
+    GRANTED = "granted"  #: its listener may have forked it, and has not said so yet
+    STARTING = "starting"  #: forked; not known to work yet
+    READY = "ready"  #: works
+    TOLD = "told"  #: was told to leave when its job is done
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """One worker that counts: forked and not reported gone by the kernel, or granted."""
+
+    generation: int
+    slot: int
+    queues: QueueSet
+    phase: Phase
+    told_at: float = 0.0  #: when it was told to leave, on the master's clock
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the owner asks for: the queues of each of its slots."""
+
+    generation: int
+    slots: tuple[QueueSet, ...]
+
+
+def grants(live: Iterable[Live], plan: Plan, asking: Sequence[int]) -> list[int]:
+    """Return which of the owner's slots may start now, in the order in which they asked.
+
+    Afterwards the live workers of all generations are at most the plan's total, and those of any
+    started list at most what the plan asks for that list.
+    """
+    asked_for = Counter(plan.slots)
+    alive = Counter(worker.queues for worker in live)
+    room = len(plan.slots) - alive.total()
+    granted = []
+    for slot in asking:
+        queues = plan.slots[slot]
+        if room > 0 and alive[queues] < asked_for[queues]:
+            granted.append(slot)
+            alive[queues] += 1
+            room -= 1
+    return granted
+
+
+def next_to_leave(live: Sequence[Live], plan: Plan, now: float) -> Live | None:
+    """Return the worker of a former generation to be told to leave now, if one may be.
+
+    At most a tenth of the plan, and at least one worker, is missing at any time because of this,
+    in all and per queue list. First those whose list the plan no longer has, then those whose
+    list has too many, then any.
+    """
+    asked_for = Counter(plan.slots)
+    alive = Counter(worker.queues for worker in live)
+    serving = Counter(worker.queues for worker in live if _is_serving(worker, now))
+    if serving.total() - 1 < _floor(len(plan.slots)):
+        return None
+    candidates = [
+        worker
+        for worker in live
+        if worker.generation != plan.generation
+        and worker.phase is not Phase.TOLD
+        and serving[worker.queues] - 1 >= _floor(asked_for[worker.queues])
+    ]
+
+    def urgency(worker: Live) -> int:
+        if not asked_for[worker.queues]:
+            return 0
+        return 1 if alive[worker.queues] > asked_for[worker.queues] else 2
+
+    return min(candidates, key=urgency, default=None)
+
+
+def _is_serving(worker: Live, now: float) -> bool:
+    """Nothing needs to know who is idle: a told worker that stays is finishing a job."""
+    if worker.phase is Phase.TOLD:
+        return now - worker.told_at >= BUSY_AFTER
+    return worker.phase is Phase.READY
+
+
+def _floor(count: int) -> int:
+    return count - max(1, count // 10)

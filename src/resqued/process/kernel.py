@@ -1,0 +1,33 @@
+"""The two prctl(2) calls that Python has no name for; on other kernels they do nothing."""
+
+import ctypes
+import sys
+from signal import Signals
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def become_subreaper() -> bool:
+    """Adopt the children of every process below that dies (Linux); False where that cannot be."""
+    return _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent(number: Signals) -> None:
+    """Get ``number`` from the kernel when our parent ends (Linux).
+
+    The kernel forgets it on setuid and setgid, counts the end of the forking *thread*, and says
+    nothing of a parent that is gone already (prctl(2)): look for that afterwards.
+    """
+    _prctl(_PR_SET_PDEATHSIG, number)
+
+
+def outlive_parent() -> None:
+    """Undo ``die_with_parent``."""
+    _prctl(_PR_SET_PDEATHSIG, 0)
+
+
+def _prctl(option: int, value: int) -> bool:
+    if sys.platform != "linux":
+        return False
+    return bool(ctypes.CDLL(None).prctl(option, value, 0, 0, 0) == 0)

@@ -1,0 +1,118 @@
+"""Signals become bytes on a pipe, to be read when the loop is ready for them."""
+
+import os
+import signal
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from signal import Signals
+from types import FrameType, TracebackType
+from typing import Self
+
+#: Every signal that a process of ours ever handles; what a child resets, and what is blocked
+#: while a process forks or starts.
+HANDLED = (
+    Signals.SIGHUP,
+    Signals.SIGINT,
+    Signals.SIGQUIT,
+    Signals.SIGTERM,
+    Signals.SIGUSR1,
+    Signals.SIGUSR2,
+    Signals.SIGCONT,
+    Signals.SIGCHLD,
+)
+
+
+class SignalInbox:
+    """The signals that reached this process, oldest first; a context manager.
+
+    Entering it installs the handlers and unblocks their signals, so that one that came before,
+    even before the interpreter ran, is the first to be read. Leaving it puts the old handlers
+    back. The handlers do nothing: the interpreter itself writes each signal's number to a pipe
+    (``signal.set_wakeup_fd``), which also ends a wait in a selector. Belongs to the main thread.
+    """
+
+    def __init__(self, wanted: Iterable[Signals]) -> None:
+        self._wanted = tuple(wanted)
+        self._reader, self._writer = -1, -1
+        self._former: dict[Signals, object] = {}
+        self._former_wakeup = -1
+
+    def __enter__(self) -> Self:
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        os.set_blocking(self._writer, False)
+        # A full pipe already means "awake": the byte that does not fit may be dropped.
+        self._former_wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        for number in self._wanted:
+            self._former[number] = signal.signal(number, _wake)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._wanted)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._former.items():
+            # None: the handler was not installed from Python and cannot be put back from here.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)  # type: ignore[arg-type]
+        self._former.clear()
+        signal.set_wakeup_fd(self._former_wakeup)
+        self.close()
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable while signals wait."""
+        return self._reader
+
+    def drain(self) -> list[Signals]:
+        """Return the signals received since the last call, oldest first, equal ones once."""
+        try:
+            received = os.read(self._reader, 4096)
+        except BlockingIOError:
+            return []
+        return [Signals(number) for number in dict.fromkeys(received) if number in self._wanted]
+
+    def close(self) -> None:
+        """Close this process's ends of the pipe; for a forked child that leaves the handlers."""
+        for descriptor in (self._reader, self._writer):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._reader, self._writer = -1, -1
+
+
+def _wake(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing: the number is on the wake-up pipe already."""
+
+
+def ignore(number: Signals) -> None:
+    """Make a signal do nothing, by a handler, so that an exec'd program does not inherit it."""
+    signal.signal(number, _wake)
+
+
+def reset_for_child() -> None:
+    """Undo the parent's handlers in a forked child, before anything else runs there.
+
+    Without this the child would go on writing its signals into the parent's pipe.
+    """
+    signal.set_wakeup_fd(-1)
+    for number in HANDLED:
+        signal.signal(number, signal.SIG_DFL)
+
+
+def send(pid: int, number: Signals) -> None:
+    """Signal a child that has not been reaped, whose pid is therefore still its own."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass  # somebody else has reaped it: it is gone, which is all that matters
+
+
+@contextmanager
+def blocked() -> Iterator[set[Signals]]:
+    """Hold every handled signal back meanwhile; yields the mask from before."""
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+    try:
+        yield {Signals(number) for number in former if number in HANDLED}
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)

@@ -1,0 +1,94 @@
+"""Start processes: a forked copy of this one, or a fresh interpreter."""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from resqued.exit_codes import ExitCode
+from resqued.process import signals
+from resqued.process.start_context import StartContext
+
+
+def fork_child(body: Callable[[], int]) -> int:
+    """Fork; the child runs ``body`` and exits with what it returns. Returns the child's pid.
+
+    The child starts with default signal handlers and the parent's signal mask, and never comes
+    back up the parent's stack: it leaves through ``os._exit``, an exception after printing its
+    traceback. Raises OSError if the kernel has no room for another process.
+    """
+    with signals.blocked() as mask:
+        _flush_streams()  # or the child would write what the parent has in its buffers again
+        pid = os.fork()
+        if pid == 0:
+            _run_child(body, mask)
+    return pid
+
+
+def _run_child(body: Callable[[], int], mask: set[signal.Signals]) -> NoReturn:
+    code: int = ExitCode.FAILED
+    try:
+        signals.reset_for_child()
+        allowed = set(signals.HANDLED) - mask
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, allowed)
+        code = body()
+    except SystemExit as leaving:
+        code = _exit_code(leaving)
+    except BaseException:  # noqa: BLE001 - nothing may pass into the parent's stack
+        traceback.print_exc()
+    finally:
+        leave(code)
+
+
+def leave(code: int) -> NoReturn:
+    """End this process at once: no exit handlers, no waiting for threads, streams flushed."""
+    _flush_streams()
+    os._exit(code)
+
+
+def _exit_code(leaving: SystemExit) -> int:
+    """Read ``sys.exit(...)`` as the interpreter does."""
+    if leaving.code is None:
+        return ExitCode.OK
+    if isinstance(leaving.code, int):
+        return leaving.code & 0xFF
+    print(leaving.code, file=sys.stderr)  # noqa: T201 - sys.exit("text") promises this line
+    return ExitCode.FAILED
+
+
+def _flush_streams() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            pass  # a closed terminal or pipe: what is in the buffer can go nowhere
+
+
+def spawn_interpreter(
+    context: StartContext, module: str, arguments: Sequence[str], inherit: Sequence[int]
+) -> int:
+    """Start ``python -P -m module arguments...`` in a fresh process and return its pid.
+
+    It inherits the descriptors ``inherit`` under their numbers, and starts with every handled
+    signal blocked, so that none is lost before its ``SignalInbox`` stands. ``-P`` keeps modules
+    in the working directory from shadowing the standard library while it starts. Raises OSError
+    if it cannot be started.
+    """
+    command = [context.program, "-P", "-m", module, *arguments]
+    former = {descriptor: os.get_inheritable(descriptor) for descriptor in inherit}
+    try:
+        for descriptor in inherit:
+            os.set_inheritable(descriptor, True)
+        return os.posix_spawn(
+            context.program,
+            command,
+            context.environment,
+            setsigmask=signals.HANDLED,
+            setsigdef=signals.HANDLED,
+        )
+    finally:
+        for descriptor, inheritable in former.items():
+            os.set_inheritable(descriptor, inheritable)
