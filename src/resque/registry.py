@@ -6,6 +6,7 @@ A payload only ever picks from these; nothing is imported because a payload says
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import update_wrapper
+from inspect import Parameter, getattr_static, signature
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from resque.errors import DuplicateJobError, NotAJobError, QueueNameError, UnknownJobError
@@ -29,15 +30,17 @@ class Definition:
         Defaults stand in only where a later argument was given, so that a default that changes
         before the job runs is the new one. Raises TypeError as a call would.
         """
-        from inspect import signature  # noqa: PLC0415 - for those who enqueue; workers do not
-
         bound = signature(self.perform).bind(*args, **kwargs)
-        if bound.kwargs:
-            bound.apply_defaults()
-        if bound.kwargs:
-            names = ", ".join(bound.kwargs)
+        if not bound.kwargs:
+            return bound.args
+        parameters = bound.signature.parameters
+        positional = [n for n, p in parameters.items() if p.kind is Parameter.POSITIONAL_OR_KEYWORD]
+        if not bound.kwargs.keys() <= set(positional):
+            names = ", ".join(name for name in bound.kwargs if name not in positional)
             raise TypeError(f"{self.name}: {names} can only be passed by keyword; jobs have none")
-        return bound.args
+        last = list(bound.arguments)[-1]
+        bound.apply_defaults()
+        return bound.args[: list(parameters).index(last) + 1]
 
 
 class Enqueue(Protocol):
@@ -89,6 +92,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._definitions: dict[str, Definition] = {}
+        self._places: dict[str, str] = {}
         self._classes: dict[type, Definition] = {}
 
     @property
@@ -121,8 +125,9 @@ class Registry:
             raise QueueNameError(queue)
 
         def decorator(target: Any, /) -> Any:
-            definition = Definition(name or _dotted(target), queue, _perform_of(target))
-            self._add(definition)
+            perform = _perform_of(target)
+            definition = Definition(name or _dotted(target), queue, perform)
+            self._add(definition, _place_of(target))
             if isinstance(target, type):
                 self._classes[target] = definition
                 return target
@@ -130,10 +135,9 @@ class Registry:
 
         return decorator
 
-    def _add(self, definition: Definition) -> None:
-        there = self._definitions.get(definition.name)
+    def _add(self, definition: Definition, place: str) -> None:
         # The same place again is a module that was loaded anew.
-        if there is not None and _dotted(there.perform) != _dotted(definition.perform):
+        if self._places.setdefault(definition.name, place) != place:
             raise DuplicateJobError(definition.name)
         self._definitions[definition.name] = definition
 
@@ -144,20 +148,29 @@ def is_queue_name(queue: object) -> bool:
 
 
 def _dotted(target: Any) -> str:
-    return f"{target.__module__}.{target.__qualname__}"
+    if not hasattr(target, "__qualname__"):
+        raise TypeError(f"{target!r} has no name of its own; give it name=")
+    return _place_of(target)
+
+
+def _place_of(target: Any) -> str:
+    return f"{target.__module__}.{getattr(target, '__qualname__', repr(target))}"
 
 
 def _perform_of(target: Any) -> Callable[..., object]:
-    if not isinstance(target, type):
-        if not callable(target):
-            raise TypeError(f"{target!r} is no function and no class")
-        perform: Callable[..., object] = target
-        return perform
-    perform = getattr(target, "perform", None)  # type: ignore[assignment]
-    if not callable(perform):
+    if isinstance(target, type):
+        return _perform_of_class(target)
+    if not callable(target):
+        raise TypeError(f"{target!r} is no function and no class")
+    function: Callable[..., object] = target
+    return function
+
+
+def _perform_of_class(target: Any) -> Callable[..., object]:
+    perform: Callable[..., object] | None = getattr(target, "perform", None)
+    if perform is None or not callable(perform):
         raise TypeError(f"{target.__qualname__} has no perform")
-    if not getattr(perform, "__self__", None) and not isinstance(
-        target.__dict__.get("perform"), staticmethod
-    ):
+    is_static = isinstance(getattr_static(target, "perform"), staticmethod)
+    if not is_static and getattr(perform, "__self__", None) is None:
         raise TypeError(f"{target.__qualname__}.perform must be a class method or static method")
     return perform

@@ -90,13 +90,12 @@ def configure(path: str | None) -> LogFile | None:
         root.removeHandler(former)
     root.addHandler(LineHandler(file))
     root.setLevel(logging.INFO)
-    if file is not None:
-        _write_through()
+    _write_through()
     return file
 
 
 def _write_through() -> None:
-    """Make what is printed reach the file line by line, as it does on a terminal."""
+    """Make what is printed go out line by line, as on a terminal: between the log's own lines."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

@@ -31,17 +31,28 @@ local function is_utf8(text)
   return not text:find('[\128-\255]')
 end
 
+-- cjson takes more than JSON: numbers such as 01, 1., -.5, +1, 0x1f and NaN, control characters in
+-- strings, and anything behind a NUL.
+local function is_json(text)
+  if text:find('%z') or not pcall(cjson.decode, text) then
+    return false
+  end
+  -- Without its strings; the quotes of a string that holds a control character stay.
+  local bare = text:gsub('\\.', ''):gsub('"[^"%z\1-\31]*"', '')
+  return not (bare:find('["xXiI]') or bare:find('[nN][aA]') or bare:find('%.[^%d]')
+    or bare:find('-.', 1, true) or bare:find('[%s:,%[]%+') or bare:find('[%s:,%[]%-?0%d'))
+end
+
 -- The record must be JSON for whoever reads it, whatever lay in the queue. An object goes in as
 -- it is: through cjson, [] would become {} and large integers would be rounded.
 local function as_json(element)
-  if is_utf8(element) then
-    local is_json = pcall(cjson.decode, element)
-    if is_json and element:find('^%s*{') then
-      return element
-    end
-    return cjson.encode(element)
+  if not is_utf8(element) then
+    return cjson.encode((element:gsub('[\128-\255]', '?')))
   end
-  return cjson.encode((element:gsub('[\128-\255]', '?')))
+  if element:find('^%s*{') and is_json(element) then
+    return element
+  end
+  return cjson.encode(element)
 end
 
 for place = 3, #KEYS do

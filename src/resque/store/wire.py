@@ -117,10 +117,8 @@ class Wire:
         self._socket.settimeout(0)
         try:
             return self._socket.recv(_CHUNK)
-        except BlockingIOError:
-            return None
         except OSError as error:
-            if type(error).__name__ in _TLS_WANTS_MORE:
+            if isinstance(error, BlockingIOError) or type(error).__name__ in _TLS_WANTS_MORE:
                 return None
             raise
         finally:

@@ -95,7 +95,9 @@ class _Shift:
     def _reserve(self) -> Reserved | None:
         server, keys = self._client.server, self._client.keys
         names: Sequence[str] = self._worker.patterns
-        if patterns.is_dynamic(names):
+        if self._control.asked:
+            names = ()  # nothing new; only what a reply that was lost has left in our hands
+        elif patterns.is_dynamic(names):
             names = patterns.select(names, queues.names(server, keys))
         return queues.reserve(server, keys, self._worker.id, names, self._clock.epoch())
 
@@ -139,11 +141,11 @@ class _Shift:
         child = self._fork(task)
         self._show(f"Forked {child.pid} at {now}")
         while (status := child.reap()) is None:
+            if self._control.asked is Asked.LEAVE:  # perhaps before the job began
+                child.end()
             moments = (self._liveness.next_beat_in, child.kill_in)
             self._control.wait(min(m for m in moments if m is not None), child.watch)
             self._liveness.beat_if_due()
-            if self._control.asked is Asked.LEAVE:
-                child.end()
         return status
 
     def _fork(self, task: JobTask) -> JobChild:

@@ -20,6 +20,7 @@ HELP = f"""{USAGE}
 
 _SHORT = "hvp:l:D"
 _LONG = ["help", "version", "test", "fast-exit", "pidfile=", "logfile=", "daemonize"]
+_NEED_A_PATH = ("-p", "--pidfile", "-l", "--logfile")
 
 
 class UsageError(ResquedError):
@@ -50,6 +51,9 @@ def parse(argv: Sequence[str]) -> Request:
     except getopt.GetoptError as error:
         raise UsageError(str(error)) from None
     values = dict(options)
+    for name, value in options:
+        if name in _NEED_A_PATH and not value:
+            raise UsageError(f"option {name} requires a path")
     request = Request(
         paths=tuple(_with_suffix(path) for path in paths),
         wants_help=_has(values, "-h", "--help"),

@@ -11,7 +11,7 @@ from resqued.errors import ResquedError
 from resqued.exit_codes import ExitCode
 from resqued.master.app import Master
 from resqued.master.options import Options, StartReport
-from resqued.process import daemonize
+from resqued.process import daemonize, signals
 from resqued.process.pidfile import Pidfile
 from resqued.process.start_context import StartContext
 
@@ -34,6 +34,8 @@ def run(request: Request) -> int:
 
 
 def _run_master(request: Request, report: StartReport) -> int:
+    # From the moment that the pidfile shows our pid, until the master can read what it is sent.
+    signals.block()
     try:
         log_file = _open_log(request.logfile)
         with _pidfile(request), _server(request) as inherit:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NoReturn
 
 from resqued import __version__
 from resqued.clock import Clock
@@ -92,7 +93,7 @@ def serve_until_released(server: RunningServer, hold: int) -> None:
         lifeline.wait_for_any(None, server.watch.fileno())
 
 
-def _become_server(binary: str, folder: str, port: int) -> int:
+def _become_server(binary: str, folder: str, port: int) -> NoReturn:
     """In the forked child. The handled signals stay blocked in the server.
 
     A terminal's Ctrl-C and a service manager's TERM reach all processes at once, and the workers
@@ -111,7 +112,7 @@ def _become_server(binary: str, folder: str, port: int) -> int:
         "save": "",
     }
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
-    os.execv(binary, [binary, *words])
+    spawn.become(binary, words)
 
 
 def _answers(server: RunningServer, hold: int, clock: Clock) -> bool:

@@ -83,6 +83,8 @@ class Channel:
         """Return the messages that have arrived; malformed lines are logged and passed over."""
         self._fill()
         *lines, self._incoming = self._incoming.split(b"\n")
+        if len(self._incoming) > MAX_LINE:
+            self.is_closed = True
         received = []
         for line in lines:
             try:
@@ -100,13 +102,12 @@ class Channel:
         self._socket.close()
 
     def _fill(self) -> None:
-        """Read all that has arrived."""
+        """Read what has arrived, all of it unless the peer writes without end."""
         try:
-            while not self.is_closed:
+            while not self.is_closed and len(self._incoming) <= MAX_LINE:
                 chunk = self._socket.recv(_CHUNK)
                 self._incoming += chunk
-                if not chunk or len(self._incoming) > MAX_LINE:
-                    self.is_closed = True
+                self.is_closed = not chunk
         except BlockingIOError:
             pass  # that was all
         except OSError:

@@ -70,11 +70,15 @@ class Listener:
         """Do one round: ask for what is missing, wait for news, take the news in."""
         workers.ask()
         self._show_title(workers.alive, workers.configured)
+        if not self._channel.is_closed:
+            self._waiter.watch_writing(self._channel, wanted=self._channel.has_output)
         ready = self._waiter.wait(workers.next_ask_in)
+        # Before anything is reaped: who ends after that must be able to wake the next wait.
+        received = self._signals.drain()
         self._read_master(workers)
         workers.read_gates(ready)
         workers.reap()
-        self._obey_signals(workers)
+        self._obey(received, workers)
 
     def _boot(self) -> Workers:
         config = boot.load_config(self._order.paths)
@@ -115,8 +119,6 @@ class Listener:
                     log.warning("The master sent what only a listener says")
         if self._channel.is_closed:
             self._master_is_gone(workers)
-        else:
-            self._waiter.watch_writing(self._channel, wanted=self._channel.has_output)
 
     def _master_is_gone(self, workers: Workers) -> None:
         self._waiter.forget_if_watched(self._channel)
@@ -125,10 +127,10 @@ class Listener:
             self._stop(workers, Signals.SIGQUIT)
         workers.master_is_gone()
 
-    def _obey_signals(self, workers: Workers) -> None:
-        for received in self._signals.drain():
-            if received in _STOPPING:
-                self._stop(workers, received)
+    def _obey(self, received: list[Signals], workers: Workers) -> None:
+        for number in received:
+            if number in _STOPPING:
+                self._stop(workers, number)
 
     def _stop(self, workers: Workers, number: Signals) -> None:
         """Have every worker leave; one order more only passes its signal on."""

@@ -63,12 +63,15 @@ class Master:
             self._pool.grant()
             self._pool.retire()
         self._show_title()
+        self._listeners.watch_output()
         ready = self._waiter.wait(self._patience)
+        # Before anything is reaped: who ends after that must be able to wake the next wait.
+        received = self._signals.drain()
         self._listeners.read()
         self._pool.notice_ends(ready)
         self._listeners.reap()
         self._generations.forget_empty()
-        self._obey_signals()
+        self._obey(received)
 
     @property
     def _is_done(self) -> bool:
@@ -86,10 +89,10 @@ class Master:
         due = (self._listeners.next_start_in, self._pool.next_look_in)
         return min((seconds for seconds in due if seconds is not None), default=None)
 
-    def _obey_signals(self) -> None:
-        for received in self._signals.drain():
-            if received in _STOPPING and self._shutdown.ask(received):
-                log.info("%s received, stopping", received.name)
+    def _obey(self, received: list[Signals]) -> None:
+        for number in received:
+            if number in _STOPPING and self._shutdown.ask(number):
+                log.info("%s received, stopping", number.name)
                 self._pass_on()
 
     def _pass_on(self) -> None:

@@ -82,15 +82,19 @@ class Listeners:
             )
         )
 
+    def watch_output(self) -> None:
+        """Have the next wait end also when a listener takes what it had no room for."""
+        for generation in self.generations.with_listener:
+            channel = generation.channel
+            if not channel.is_closed:
+                self._waiter.watch_writing(channel, wanted=channel.has_output)
+
     def read(self) -> None:
         """Take in what the listeners have sent, and send what they had no room for."""
         for generation in self.generations.with_listener:
             self._read(generation)
-            channel = generation.channel
-            if channel.is_closed:
-                self._waiter.forget_if_watched(channel)
-            else:
-                self._waiter.watch_writing(channel, wanted=channel.has_output)
+            if generation.channel.is_closed:
+                self._waiter.forget_if_watched(generation.channel)
 
     def reap(self) -> None:
         """Take in which children have ended, adopted ones and strangers included."""

@@ -26,9 +26,10 @@ class SignalInbox:
     """The signals that reached this process, oldest first; a context manager.
 
     Entering it installs the handlers and unblocks their signals, so that one that came before,
-    even before the interpreter ran, is the first to be read. Leaving it puts the old handlers
-    back. The handlers do nothing: the interpreter itself writes each signal's number to a pipe
-    (``signal.set_wakeup_fd``), which also ends a wait in a selector. Belongs to the main thread.
+    even before the interpreter ran, is the first to be read. Leaving it puts the old mask and the
+    old handlers back. The handlers do nothing: the interpreter itself writes each signal's number
+    to a pipe (``signal.set_wakeup_fd``), which also ends a wait in a selector. Belongs to the main
+    thread.
     """
 
     def __init__(self, wanted: Iterable[Signals]) -> None:
@@ -36,6 +37,7 @@ class SignalInbox:
         self._reader, self._writer = -1, -1
         self._former: dict[Signals, object] = {}
         self._former_wakeup = -1
+        self._former_mask: set[int] = set()
 
     def __enter__(self) -> Self:
         self._reader, self._writer = os.pipe()
@@ -45,7 +47,7 @@ class SignalInbox:
         self._former_wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         for number in self._wanted:
             self._former[number] = signal.signal(number, _wake)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._wanted)
+        self._former_mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, self._wanted)
         return self
 
     def __exit__(
@@ -54,6 +56,8 @@ class SignalInbox:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # First, so that a signal that comes too late does not end a process that is leaving.
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._former_mask)
         for number, handler in self._former.items():
             # None: the handler was not installed from Python and cannot be put back from here.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)  # type: ignore[arg-type]
@@ -106,6 +110,11 @@ def send(pid: int, number: Signals) -> None:
         os.kill(pid, number)
     except ProcessLookupError:
         pass  # somebody else has reaped it: it is gone, which is all that matters
+
+
+def block() -> None:
+    """Hold every handled signal back from now on, for the ``SignalInbox`` that is to come."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
 
 
 @contextmanager

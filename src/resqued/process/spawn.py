@@ -67,6 +67,11 @@ def _flush_streams() -> None:
             pass  # a closed terminal or pipe: what is in the buffer can go nowhere
 
 
+def become(program: str, arguments: Sequence[str]) -> NoReturn:
+    """Run another program in this process from now on. Raises OSError if it cannot be run."""
+    os.execv(program, [program, *arguments])
+
+
 def spawn_interpreter(
     context: StartContext, module: str, arguments: Sequence[str], inherit: Sequence[int]
 ) -> int:

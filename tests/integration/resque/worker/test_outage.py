@@ -1,0 +1,225 @@
+"""A server that goes away and comes back: the worker stays, and nothing is lost."""
+
+import os
+import signal
+import socket
+import time
+
+import pytest
+
+from resque.application import Application
+from tests.support import waiting
+from tests.support.server import ValkeyServer
+
+OUTAGE = "The server does not answer; trying again until it does"
+RETURN = "The server answers again"
+
+
+class DurableServer(ValkeyServer):
+    """Keeps over a kill whatever it has acknowledged."""
+
+    def __init__(self):
+        super().__init__("--appendonly", "yes", "--appendfsync", "always")
+
+    def start(self):
+        """Start, and return when the data are loaded."""
+        super().start()
+        waiting.wait_until(self._is_loaded, "the server's data")
+
+    def _is_loaded(self):
+        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as probe:
+            probe.sendall(b"PING\r\n")
+            return probe.recv(64).startswith(b"+PONG")
+
+
+@pytest.fixture
+def server():
+    """A server of this test's own."""
+    with DurableServer() as own:
+        yield own
+
+
+@pytest.fixture
+def application(server, namespace):
+    """An application with that server."""
+    made = Application()
+    client = made.connect(server.url, namespace)
+    yield made
+    client.close()
+
+
+@pytest.fixture
+def results(application, tmp_path):
+    """Where jobs of the class ``Note`` leave their argument."""
+    file = tmp_path / "results"
+    file.touch()
+
+    @application.job(queue="q", name="Note")
+    def perform(text):
+        descriptor = os.open(file, os.O_WRONLY | os.O_APPEND)
+        os.write(descriptor, f"{text}\n".encode())
+        os.close(descriptor)
+
+    return file
+
+
+def wait_for_result(worker, results, text):
+    """Wait until a job has left its argument."""
+    worker.wait_until(lambda: text in results.read_text().split(), f"the job {text}")
+
+
+def wait_for_log(worker, text, count=1):
+    """Wait until the worker has logged something so often."""
+    worker.wait_until(lambda: worker.log.count(text) >= count, text)
+
+
+def outages(worker):
+    """Return how often the worker has said that the server is away, and that it is back."""
+    return worker.log.count(OUTAGE), worker.log.count(RETURN)
+
+
+def test_an_idle_worker_waits(server, application, results, start_worker, store):
+    """The same process works on when the server is back, and says each outage once."""
+    worker = start_worker("q", interval=0.02)
+    application.enqueue_to("q", "Note", "before")
+    wait_for_result(worker, results, "before")
+    for count in (1, 2):
+        server.stop()
+        wait_for_log(worker, OUTAGE, count)
+        server.start()
+        application.enqueue_to("q", "Note", f"after-{count}")
+        wait_for_result(worker, results, f"after-{count}")
+        wait_for_log(worker, RETURN, count)
+    assert outages(worker) == (2, 2)
+    worker.leave()
+    assert store.failures() == []
+    assert worker.log.count("WARNING") == 2
+
+
+def test_a_short_outage_is_not_noticed(server, application, results, start_worker):
+    """A server that is back before the worker looks again costs not even a line in the log."""
+    worker = start_worker("q", interval=1)
+    worker.wait_until_idle()
+    server.stop()
+    server.start()
+    application.enqueue_to("q", "Note", "after")
+    wait_for_result(worker, results, "after")
+    worker.leave()
+    assert outages(worker) == (0, 0)
+
+
+def test_a_job_outlasts_an_outage(server, held_job, results, application, start_worker, store):
+    """It ends during the outage, is counted when the server is back, and the next one follows."""
+    application.enqueue_to("q", "Held")
+    application.enqueue_to("q", "Note", "next")
+    worker = start_worker("q", interval=0.02)
+    held_job.has_begun.wait()
+    server.stop()
+    held_job.may_go_on.open()
+    wait_for_log(worker, OUTAGE)
+    server.start()
+    wait_for_result(worker, results, "next")
+    worker.wait_until(lambda: store.stats_of(worker) == (2, 0), "two jobs counted")
+    assert outages(worker) == (1, 1)
+    worker.leave()
+
+
+def test_a_job_during_which_the_server_restarts(
+    server, held_job, results, application, start_worker, store
+):
+    """Its record survives with the server, and it is counted once."""
+    application.enqueue_to("q", "Held")
+    application.enqueue_to("q", "Note", "next")
+    worker = start_worker("q", interval=0.02)
+    held_job.has_begun.wait()
+    server.stop()
+    server.start()
+    held_job.may_go_on.open()
+    wait_for_result(worker, results, "next")
+    worker.wait_until(lambda: store.stats_of(worker) == (2, 0), "two jobs counted")
+    worker.leave()
+    assert store.failures() == []
+
+
+def test_a_heartbeat_during_an_outage(server, held_job, application, start_worker, store):
+    """One that fails is left out without a word, and tried again soon."""
+    application.enqueue_to("q", "Held")
+    worker = start_worker("q", interval=0, heartbeat_interval=0.6)
+    held_job.has_begun.wait()
+    server.stop()
+    wait_for_log(worker, "No heartbeat: ", count=2)
+    server.start()
+    store.call("HSET", store.keys.heartbeats, worker.id, "overwritten")
+    worker.wait_until(
+        lambda: store.call("HGET", store.keys.heartbeats, worker.id) != b"overwritten",
+        "another heartbeat",
+    )
+    held_job.may_go_on.open()
+    assert worker.wait() == 0
+    assert outages(worker) == (0, 0)
+
+
+def test_a_job_that_fails_during_an_outage(server, application, start_worker, latch, store):
+    """Its process cannot write the record: the worker does so, once the server is back."""
+    has_begun, may_go_on = latch(), latch()
+
+    @application.job(queue="q", name="Fail")
+    def perform():
+        has_begun.open()
+        may_go_on.wait()
+        raise ValueError("x")
+
+    perform.enqueue()
+    worker = start_worker("q", interval=0.02)
+    has_begun.wait()
+    server.stop()
+    may_go_on.open()
+    wait_for_log(worker, OUTAGE)
+    server.start()
+    worker.wait_until(store.failures, "the failure record")
+    worker.leave()
+    (record,) = store.failures()
+    assert record["exception"] == "Resque::DirtyExit"
+    assert "its failure could not be written, see the log" in record["error"]
+    assert "ValueError: x" in worker.log
+    assert store.traces(worker) == []
+
+
+def test_a_worker_that_starts_before_its_server(server, application, results, start_worker):
+    """It registers and works as soon as the server is there."""
+    server.stop()
+    worker = start_worker("q", interval=0.02)
+    wait_for_log(worker, OUTAGE)
+    server.start()
+    application.enqueue_to("q", "Note", "x")
+    wait_for_result(worker, results, "x")
+    assert application.client.worker_ids() == [worker.id]
+    worker.leave()
+
+
+def test_quit_while_the_server_is_away(server, start_worker):
+    """It tries for 5 s more, then leaves without a word to the server."""
+    worker = start_worker("q", interval=0.02)
+    worker.wait_until_idle()
+    server.stop()
+    wait_for_log(worker, OUTAGE)
+    began = time.monotonic()
+    worker.signal(signal.SIGQUIT)
+    assert worker.wait() == 0
+    assert 4.5 < time.monotonic() - began < 7
+    assert worker.log.count("Leaving without a word to the server") == 1
+
+
+def test_jobs_enqueued_between_kills_of_the_server(
+    server, application, results, start_worker, store
+):
+    """With a server that is killed again and again, every job that was accepted is worked."""
+    worker = start_worker("q", interval=0.02)
+    for number in range(40):
+        application.enqueue_to("q", "Note", number)
+        if number % 10 == 9:
+            server.stop()
+            server.start()
+    worker.wait_until(lambda: store.size("q") == 0, "an empty queue")
+    worker.leave()
+    assert set(map(int, results.read_text().split())) == set(range(40))

@@ -1,0 +1,210 @@
+"""Log files, in a child each time: they take over standard output and standard error."""
+
+import logging
+import os
+import pathlib
+import resource
+import sys
+
+import pytest
+
+from resqued import log
+from tests.support.forks import in_child, wait_for_end
+
+
+@pytest.fixture
+def path(tmp_path: pathlib.Path) -> pathlib.Path:
+    """The log file's name."""
+    return tmp_path / "resqued.log"
+
+
+def texts(path: pathlib.Path) -> list[str]:
+    """Return the lines without what stands before their text."""
+    return [line.rpartition(": ")[2] for line in path.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("how", ["moved", "deleted", "replaced"])
+def test_lines_and_raw_output_follow_the_name(path: pathlib.Path, how: str):
+    """After the file was moved, deleted or replaced, everything goes to the one under its name."""
+
+    def body() -> None:
+        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__  # not those of the test runner
+        log.configure(str(path))
+        logging.getLogger("x").info("old line")
+        os.write(1, b"old raw\n")
+        if how == "moved":
+            path.rename(path.with_suffix(".1"))
+        else:
+            path.unlink()
+        if how == "replaced":
+            path.write_text("from elsewhere\n")
+        logging.getLogger("x").info("new line")
+        os.write(1, b"new raw output\n")
+        os.write(2, b"new raw error\n")
+        print("printed")  # noqa: T201
+        print("complained", file=sys.stderr)  # noqa: T201
+
+    in_child(body)
+
+    foreign = ["from elsewhere"] if how == "replaced" else []
+    new = ["new line", "new raw output", "new raw error", "printed", "complained"]
+    assert texts(path) == foreign + new
+    if how == "moved":
+        assert texts(path.with_suffix(".1")) == ["old line", "old raw"]
+
+
+def test_follow_alone_moves_raw_output(path: pathlib.Path):
+    """A process that logs nothing can still keep what it prints in the right file."""
+
+    def body() -> None:
+        file = log.LogFile(str(path))
+        path.rename(path.with_suffix(".1"))
+        os.write(1, b"not yet\n")
+        file.follow()
+        os.write(1, b"now\n")
+
+    in_child(body)
+
+    assert texts(path.with_suffix(".1")) == ["not yet"]
+    assert texts(path) == ["now"]
+
+
+def test_the_name_stays_the_same_in_another_working_directory(path: pathlib.Path):
+    """A relative name is made absolute when the file is opened first."""
+
+    def body() -> str:
+        os.chdir(path.parent)
+        file = log.LogFile("resqued.log")
+        os.chdir("/")
+        path.unlink()
+        file.write("line")
+        return file.path
+
+    assert in_child(body) == str(path)
+    assert texts(path) == ["line"]
+
+
+def test_following_uses_no_more_descriptors(path: pathlib.Path):
+    """A daemon whose log is rotated every night for years does not run out of them."""
+
+    def body() -> tuple[int, int]:
+        file = log.LogFile(str(path))
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(50):
+            path.unlink()
+            file.write("line")
+        return before, len(os.listdir("/proc/self/fd"))
+
+    before, after = in_child(body)
+    assert before == after
+
+
+def test_the_file_is_no_descriptor_that_other_programs_get(path: pathlib.Path):
+    """Only standard output and error reach what a job starts."""
+
+    def body() -> list[bool]:
+        file = log.LogFile(str(path))
+        return [os.get_inheritable(file._descriptor), os.get_inheritable(1), os.get_inheritable(2)]
+
+    assert in_child(body) == [False, True, True]
+
+
+def test_lines_of_many_processes_never_mix(path: pathlib.Path):
+    """Each line is one write to the end of the file, however long it is."""
+
+    def body() -> None:
+        file = log.LogFile(str(path))
+        pids = []
+        for number in range(4):
+            pid = os.fork()
+            if pid == 0:
+                for _ in range(200):
+                    file.write(str(number) * 6000)
+                os._exit(0)
+            pids.append(pid)
+        assert [wait_for_end(pid) for pid in pids] == [0] * 4
+
+    in_child(body)
+
+    lines = path.read_text().splitlines()
+    assert len(lines) == 800
+    assert set(lines) == {str(number) * 6000 for number in range(4)}
+
+
+def test_a_file_that_cannot_be_opened(tmp_path: pathlib.Path):
+    """The caller gets the system's reason, and its output stays where it was."""
+
+    def body() -> tuple[int | None, bool]:
+        before = os.fstat(1)
+        try:
+            log.configure(str(tmp_path / "missing" / "resqued.log"))
+        except OSError as error:
+            return error.errno, os.path.samestat(before, os.fstat(1))
+        return None, False
+
+    number, is_unchanged = in_child(body)
+    assert number == 2
+    assert is_unchanged
+
+
+def test_a_folder_that_is_gone_loses_lines_and_nothing_else(tmp_path: pathlib.Path):
+    """Logging never ends the process that logs, and goes on when the folder is back."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+
+    def body() -> None:
+        log.configure(str(folder / "resqued.log"))
+        (folder / "resqued.log").unlink()
+        folder.rmdir()
+        logging.getLogger("x").info("lost")
+        folder.mkdir()
+        logging.getLogger("x").info("kept")
+
+    in_child(body)
+
+    assert texts(folder / "resqued.log") == ["kept"]
+
+
+def test_a_full_disk_loses_lines_and_nothing_else(path: pathlib.Path):
+    """Writing beyond the limit of file sizes stands in for a full disk."""
+
+    def body() -> None:
+        import signal  # noqa: PLC0415 - in the child only
+
+        log.configure(str(path))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        logging.getLogger("x").info("lost")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        logging.getLogger("x").info("kept")
+
+    in_child(body)
+
+    assert texts(path) == ["kept"]
+
+
+def test_text_that_no_encoding_has(path: pathlib.Path):
+    """A lone surrogate (a file name that is no UTF-8) is written in escapes, not dropped."""
+
+    def body() -> None:
+        log.configure(str(path))
+        logging.getLogger("x").info("name %s", os.fsdecode(b"\xff"))
+
+    in_child(body)
+
+    assert texts(path) == [r"name \udcff"]
+
+
+def test_configure_replaces_what_was_configured(tmp_path: pathlib.Path):
+    """A process that is told another file writes each line there, and once."""
+
+    def body() -> None:
+        log.configure(str(tmp_path / "one.log"))
+        log.configure(str(tmp_path / "two.log"))
+        logging.getLogger("x").info("line")
+        logging.getLogger("x").debug("not shown")
+
+    in_child(body)
+
+    assert texts(tmp_path / "one.log") == []
+    assert texts(tmp_path / "two.log") == ["line"]

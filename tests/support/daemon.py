@@ -1,0 +1,246 @@
+"""Starts the installed ``resqued`` command in a folder of its own, signals it, looks at it."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from signal import Signals
+from typing import TypeVar
+
+from tests.support import processes, waiting
+from tests.support.processes import Process
+
+Found = TypeVar("Found")
+
+#: The command as it was installed, beside the interpreter that runs the tests.
+COMMAND = str(pathlib.Path(sys.executable).parent / "resqued")
+#: The first lines of nearly every config file of a test.
+WORKERS = "from jobs import Worker\nworker_factory(Worker)\n"
+#: Seconds until everything below a daemon that has ended must be gone as well.
+_GRACE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """All processes of a daemon at one moment."""
+
+    processes: tuple[Process, ...]
+
+    def titled(self, pattern: str) -> list[Process]:
+        """Return those whose title matches from its start."""
+        return [process for process in self.processes if re.match(pattern, process.title)]
+
+    @property
+    def masters(self) -> list[Process]:
+        """The masters; there should never be two."""
+        return self.titled(r"resqued-\S+ master ")
+
+    @property
+    def listeners(self) -> list[Process]:
+        """The listeners, without workers that still wear their listener's title."""
+        titled = self.titled(r"resqued-\S+ listener ")
+        pids = {process.pid for process in titled}
+        return [process for process in titled if process.ppid not in pids]
+
+    @property
+    def workers(self) -> list[Process]:
+        """The workers, those included that have not set their title yet."""
+        listeners = self.titled(r"resqued-\S+ listener ")
+        pids = {process.pid for process in listeners}
+        untitled = [process for process in listeners if process.ppid in pids]
+        return [*self.titled(r"resque-\d"), *untitled]
+
+    @property
+    def waiting(self) -> list[Process]:
+        """The workers that have reached their work loop and wait there."""
+        return self.titled(r"resque-\S+ Waiting for ")
+
+    def __str__(self) -> str:
+        return processes.shown(self.processes)
+
+
+class Daemon:
+    """The driver. Everything it starts is marked, and nothing else is ever signalled."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        """Prepare ``folder``: the working directory, with the application of the tests in it."""
+        self.folder = folder
+        self.output = folder / "output"
+        self._master: subprocess.Popen[bytes] | None = None
+        self._pidfile: pathlib.Path | None = None
+        (folder / "tmp").mkdir()
+        shutil.copy(pathlib.Path(__file__).with_name("jobs.py"), folder)
+
+    # --- what stands in the folder
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def read(self, name: str) -> str:
+        """Return a file's text, nothing if there is none."""
+        path = self.folder / name
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    @property
+    def log(self) -> str:
+        """All that the daemon has printed, and its log unless that goes elsewhere."""
+        return self.read("output")
+
+    # --- starting
+
+    def start(
+        self, config: str | None = None, *arguments: str, environment: dict[str, str] | None = None
+    ) -> None:
+        """Start in the foreground with ``arguments``, or with ``config`` as resqued.py."""
+        if config is not None:
+            self.write("resqued.py", config)
+            arguments = (*arguments, "resqued.py")
+        with self.output.open("ab") as output:
+            self._master = subprocess.Popen(
+                [COMMAND, *arguments],
+                cwd=self.folder,
+                env=self._environment(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    def start_working(self, workers: str, *arguments: str, count: int) -> Tree:
+        """Start with the tests' worker class, and wait until ``count`` workers wait for jobs."""
+        self.start(WORKERS + workers, *arguments)
+        return self.wait_for_workers(count)
+
+    def run(
+        self, *arguments: str, folder: str = ".", environment: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command that returns by itself."""
+        return subprocess.run(
+            [COMMAND, *arguments],
+            cwd=self.folder / folder,
+            env=self._environment(environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=waiting.PATIENCE,
+            check=False,
+        )
+
+    def adopt(self, pidfile: str) -> None:
+        """Take the daemon that ``-D -p pidfile`` has started for the master from now on."""
+        self._pidfile = self.folder / pidfile
+
+    def _environment(self, more: dict[str, str] | None) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in os.environ if name.startswith("COVERAGE_")}
+        return {
+            "PATH": os.environ["PATH"],
+            "TMPDIR": str(self.folder / "tmp"),
+            processes.MARKER: str(self.folder),
+            **kept,
+            **(more or {}),
+        }
+
+    # --- looking
+
+    @property
+    def pid(self) -> int:
+        """The master's pid."""
+        if self._pidfile is not None:
+            return int(self._pidfile.read_text())
+        assert self._master is not None, "nothing was started"
+        return self._master.pid
+
+    def tree(self) -> Tree:
+        """Return every process of this test, also those that have lost their parents."""
+        if self._master is not None:
+            self._master.poll()  # so that an ended master is no zombie
+        return Tree(tuple(processes.below(str(self.folder))))
+
+    def wait_until(
+        self, condition: Callable[[], Found], what: str, seconds: float = waiting.PATIENCE
+    ) -> Found:
+        """Return the first true value of ``condition``; raises with the log and the tree."""
+        return waiting.wait_until(condition, what, seconds=seconds, explain=self._explain)
+
+    def wait_for_workers(self, count: int) -> Tree:
+        """Wait until exactly ``count`` workers are there and all of them wait for jobs."""
+
+        def complete() -> Tree | None:
+            tree = self.tree()
+            return tree if len(tree.workers) == len(tree.waiting) == count else None
+
+        return self.wait_until(complete, f"{count} workers that wait for jobs")
+
+    def wait_for_log(self, pattern: str, count: int = 1) -> list[str]:
+        """Wait until the log has ``count`` matches of a pattern, and return all."""
+        found: list[str] = self.wait_until(
+            lambda: (m := re.findall(pattern, self.log)) and len(m) >= count and m,
+            f"{count} times in the log: {pattern}",
+        )
+        return found
+
+    def is_zombie(self, process: Process) -> bool:
+        """Tell whether a process has ended and waits for its parent to notice."""
+        try:
+            status = pathlib.Path(f"/proc/{process.pid}/stat").read_bytes()
+        except OSError:
+            return False
+        return status.rpartition(b")")[2].split()[0] == b"Z"
+
+    def wait_for_exit(self, seconds: float = waiting.PATIENCE) -> int:
+        """Wait until the master has ended, and return its exit status (negative: the signal)."""
+        assert self._master is not None, "nothing was started"
+        master = self._master
+        self.wait_until(lambda: master.poll() is not None, "the master's end", seconds)
+        return master.returncode
+
+    def wait_until_gone(self, seconds: float = _GRACE) -> None:
+        """Wait until no process of this test is left."""
+        self.wait_until(lambda: not self.tree().processes, "no process left", seconds)
+
+    def _explain(self) -> str:
+        files = [f"--- {p.name}\n{p.read_text()}" for p in sorted(self.folder.glob("*.log"))]
+        return "\n".join([f"--- processes\n{self.tree()}", *files, f"--- output\n{self.log}"])
+
+    # --- signalling
+
+    def signal(self, number: Signals) -> None:
+        """Signal the master."""
+        os.kill(self.pid, number)
+
+    def signal_process(self, process: Process, number: Signals) -> None:
+        """Signal one of the processes that ``tree`` has returned."""
+        os.kill(process.pid, number)
+
+    def stop(self, number: Signals = Signals.SIGQUIT, seconds: float = 10.0) -> int:
+        """Signal the master, wait until everything is gone, and return its exit status."""
+        self.signal(number)
+        status = self.wait_for_exit(seconds)
+        self.wait_until_gone()
+        return status
+
+    def clean_up(self) -> str | None:
+        """Leave no process behind; returns what is wrong with those that were there."""
+        wrong = None
+        try:
+            if not self._is_running:
+                self.wait_until_gone()
+        except AssertionError as error:
+            wrong = str(error)
+        processes.kill_all(str(self.folder))
+        if self._master is not None:
+            self._master.wait()
+        return wrong
+
+    @property
+    def _is_running(self) -> bool:
+        return bool(self.tree().masters) or (
+            self._master is not None and self._master.poll() is None
+        )

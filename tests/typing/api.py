@@ -1,0 +1,107 @@
+"""What a type checker makes of the public functions.
+
+Never run. ``mypy --strict`` must accept it as it stands: a wrong call that it let through would
+leave its ``type: ignore`` unused, which is an error.
+"""
+
+from typing import Any, assert_type
+
+import redis
+import valkey
+
+import resque
+
+
+@resque.job(queue="mail")
+def send(address: str, subject: str = "hello", *more: int) -> int:
+    """A function with every kind of position."""
+    return len(address) + len(subject) + sum(more)
+
+
+@resque.job(queue="mail", name="Mail::Nothing")
+def nothing() -> None:
+    """A function without any."""
+
+
+@resque.job(queue="images", name="ImageJob")
+class ImageJob:
+    """A class."""
+
+    size = 7
+
+    @classmethod
+    def perform(cls, image_id: int) -> str:
+        """Perform."""
+        return f"{image_id}"
+
+
+def a_function_is_what_it_was() -> None:
+    """A call takes and returns what it did."""
+    assert_type(send("a"), int)
+    assert_type(send("a", subject="hi"), int)
+    assert_type(send("a", "hi", 1, 2), int)
+    send(7)  # type: ignore[arg-type]
+    send()  # type: ignore[call-arg]
+    send("a", topic="hi")  # type: ignore[call-arg]
+    nothing(1)  # type: ignore[call-arg]
+    assert_type(send.__call__("a"), int)
+
+
+def enqueue_has_its_signature() -> None:
+    """It takes the same, and tells whether it was done."""
+    assert_type(send.enqueue("a"), bool)
+    assert_type(send.enqueue("a", subject="hi"), bool)
+    assert_type(send.enqueue("a", "hi", 1), bool)
+    assert_type(nothing.enqueue(), bool)
+    send.enqueue(7)  # type: ignore[arg-type]
+    send.enqueue("a", subject=None)  # type: ignore[arg-type]
+    send.enqueue("a", "hi", "x")  # type: ignore[arg-type]
+    send.enqueue()  # type: ignore[call-arg]
+    send.enqueue("a", topic="hi")  # type: ignore[call-arg]
+    nothing.enqueue(1)  # type: ignore[call-arg]
+
+
+def a_class_is_what_it_was() -> None:
+    """The decorator returns the class itself."""
+    assert_type(ImageJob.perform(7), str)
+    assert_type(ImageJob().size, int)
+    kind: type[ImageJob] = ImageJob
+    assert_type(kind, type[ImageJob])
+    ImageJob.perform("7")  # type: ignore[arg-type]
+    ImageJob.enqueue(7)  # type: ignore[attr-defined]
+
+
+def the_package_enqueues() -> None:
+    """Functions, classes, and names."""
+    assert_type(resque.enqueue(ImageJob, 7), bool)
+    assert_type(resque.enqueue(send, "a", subject="hi"), bool)
+    assert_type(resque.enqueue_to("high", "RubyClass", 7, {"a": [1, None]}), bool)
+    assert_type(resque.enqueue_to("high", send, "a"), bool)
+    resque.enqueue_to("high")  # type: ignore[call-arg]
+    resque.enqueue_to(7, "RubyClass")  # type: ignore[arg-type]
+    resque.enqueue()  # type: ignore[call-arg]
+    resque.enqueue_to("high", "RubyClass", a=1)  # type: ignore[call-arg]
+
+
+def a_client() -> None:
+    """Its server comes from an address or from a client of the user's."""
+    client = resque.connect("redis://localhost", namespace="billing")
+    assert_type(client, resque.Resque)
+    assert_type(resque.connect(), resque.Resque)
+    assert_type(resque.connect(redis.Redis()), resque.Resque)
+    assert_type(resque.connect(valkey.Valkey()), resque.Resque)
+    assert_type(client.enqueue(send, "a"), bool)
+    assert_type(client.size("mail"), int)
+    assert_type(client.queues(), list[str])
+    resque.connect("redis://localhost", namespace=7)  # type: ignore[arg-type]
+    client.size(7)  # type: ignore[arg-type]
+
+
+def declarations(things: dict[str, Any]) -> None:
+    """What the decorator wants."""
+    resque.job()  # type: ignore[call-arg]
+    resque.job(queue=7)  # type: ignore[arg-type]
+    resque.job("mail")  # type: ignore[call-arg]
+    resque.job(queue="mail")(7)  # type: ignore[call-overload]
+    assert_type(resque.job(queue="mail")(nothing), resque.JobFunction[[], None])
+    things["definition"] = send.definition.name

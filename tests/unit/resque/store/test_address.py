@@ -1,0 +1,136 @@
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resque.errors import AddressError
+from resque.store.address import Address
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("redis://", Address()),
+        ("redis://localhost", Address()),
+        ("redis://h", Address(host="h")),
+        ("redis://h/", Address(host="h")),
+        ("redis://h:6399/5", Address(host="h", port=6399, db=5)),
+        ("redis://h/5/", Address(host="h", db=5)),
+        ("redis:///5", Address(db=5)),
+        ("redis://:6399", Address(port=6399)),
+        ("redis://:pw@h:6399/5", Address(host="h", port=6399, db=5, password="pw")),
+        ("redis://user:pw@h", Address(host="h", username="user", password="pw")),
+        ("redis://u%40x:p%2Fw%3a%25@h", Address(host="h", username="u@x", password="p/w:%")),
+        ("redis://:p:q@h", Address(host="h", password="p:q")),
+        ("redis://:p@q@h", Address(host="h", password="p@q")),
+        ("redis://:h%C3%A9@h", Address(host="h", password="hé")),
+        ("redis://:100%@h", Address(host="h", password="100%")),
+        ("redis://h?db=3", Address(host="h", db=3)),
+        ("redis://h/2?db=3", Address(host="h", db=3)),
+        ("redis://h?", Address(host="h")),
+        ("redis://127.0.0.1:1", Address(host="127.0.0.1", port=1)),
+        ("redis://[::1]", Address(host="::1")),
+        ("redis://[fe80::1%25eth0]:7000/1", Address(host="fe80::1%eth0", port=7000, db=1)),
+        ("rediss://h:6380", Address(host="h", port=6380, tls=True)),
+        ("rediss://h?ssl_ca_certs=/a%20b", Address(host="h", tls=True, ssl_ca_certs="/a b")),
+        ("unix:///run/valkey.sock", Address(path="/run/valkey.sock")),
+        ("unix:///run/valkey.sock?db=1", Address(path="/run/valkey.sock", db=1)),
+        ("unix://:pw@/run/a%20b", Address(path="/run/a b", password="pw")),
+        ("unix://u:pw@/run/s@1", Address(path="/run/s@1", username="u", password="pw")),
+    ],
+)
+def test_reads_urls(url, address):
+    """Each part of a URL finds its place, decoded."""
+    assert Address.parse(url) == address
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("", "must start with"),
+        ("localhost:6379", "must start with"),
+        ("http://h", "must start with"),
+        ("REDIS://h", "must start with"),
+        ("redis:/h", "must start with"),
+        ("redis://h:port", "port is not a number"),
+        ("redis://h:", "port is not a number"),
+        ("redis://h:0", "port is not a number"),
+        ("redis://h:65536", "port is not a number"),
+        ("redis://h:-1", "port is not a number"),
+        ("redis://h:٣", "port is not a number"),
+        ("redis://h:1:2", "brackets"),
+        ("redis://::1", "brackets"),
+        ("redis://[::1", "brackets"),
+        ("redis://[::1]6379", "brackets"),
+        ("redis://h/x", "database is not a number"),
+        ("redis://h/-1", "database is not a number"),
+        ("redis://h/5/resque", "database is not a number"),
+        ("redis://h/1#x", "database is not a number"),
+        ("redis://h?db=x", "database is not a number"),
+        ("redis://h?timeout=5", "unknown option 'timeout'"),
+        ("redis://h?ssl_ca_certs=/x", "rediss:// only"),
+        ("unix:///s?ssl_ca_certs=/x", "rediss:// only"),
+        ("redis://user@h", "without a password"),
+        ("redis://user:@h", "without a password"),
+        ("redis://:%ff@h", "not UTF-8"),
+        ("redis://h\n", "control character"),
+        ("redis://\udcff", "control character"),
+        ("unix://run/valkey.sock", "absolute"),
+        ("unix://", "absolute"),
+        ("unix:///", "absolute"),
+    ],
+)
+def test_refuses_what_it_does_not_understand(url, problem):
+    """A mistake is named; nothing is guessed."""
+    with pytest.raises(AddressError) as caught:
+        Address.parse(url)
+    assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:secret@h:port",
+        "redis://user:secret@h/x",
+        "redis://:sec/secret@h",
+        "redis://:sec?secret@h",
+        "redis://:secret/1?2@h/x",
+        "http://:secret@h",
+        ":secret@h:1",
+        "redis://:secret%ff@h",
+        "redis://:secret@h?db=x",
+        "unix://:secret@run/s",
+    ],
+)
+def test_errors_hide_the_password(url):
+    """However malformed the URL, its password stays out of the message and the traceback."""
+    with pytest.raises(AddressError) as caught:
+        Address.parse(url)
+    assert "secret" not in str(caught.value)
+    assert "secret" not in repr(caught.value)
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://", "redis://localhost:6379/0"),
+        ("redis://:pw@h:1/2", "redis://h:1/2"),
+        ("redis://user:pw@h", "redis://user@h:6379/0"),
+        ("rediss://:pw@[::1]", "rediss://[::1]:6379/0"),
+        ("unix://:pw@/run/s?db=3", "unix:///run/s?db=3"),
+    ],
+)
+def test_shows_itself_without_the_password(url, shown):
+    """An address can be logged."""
+    address = Address.parse(url)
+    assert str(address) == shown
+    assert "pw" not in repr(address)
+
+
+@given(st.sampled_from(["", "redis://", "rediss://", "unix:///"]), st.text())
+def test_never_fails_otherwise(start, text):
+    """Any text is an address or an AddressError."""
+    with suppress(AddressError):
+        assert str(Address.parse(start + text))

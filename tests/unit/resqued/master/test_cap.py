@@ -1,0 +1,198 @@
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resqued.master import cap
+from resqued.master.cap import Live, Phase, Plan
+
+NOW = 100.0
+
+
+def live(
+    queues: str, phase: Phase = Phase.READY, *, generation: int = 1, told_at: float = 0
+) -> Live:
+    """Return a worker; each letter is a queue."""
+    return Live(generation, 0, frozenset(queues), phase, told_at)
+
+
+def plan(*slots: str) -> Plan:
+    """Return what generation 2 asks for."""
+    return Plan(2, tuple(frozenset(queues) for queues in slots))
+
+
+@pytest.mark.parametrize(
+    ("alive", "asked", "asking", "granted"),
+    [
+        pytest.param([], ["a", "b", "c"], [0, 1, 2], [0, 1, 2], id="all from nothing"),
+        pytest.param([], ["a", "b"], [1, 0], [1, 0], id="in the order in which they asked"),
+        pytest.param(["a"], ["a"], [0], [], id="the list is worked already"),
+        pytest.param(["x"], ["a"], [0], [], id="another list holds the only place"),
+        pytest.param(["a", "x"], ["a", "b", "b"], [0, 1, 2], [1], id="one place, not for a"),
+        pytest.param(["ba"], ["ab"], [0], [], id="order does not make another list"),
+        pytest.param(["a"], ["ab"], [0], [], id="total counts though the lists differ"),
+        pytest.param(["a", "a", "a"], ["a", "b"], [0, 1], [], id="above a smaller total"),
+        pytest.param(["a"], ["a", "a"], [0, 1], [0], id="the second of two equals"),
+        pytest.param([], ["a"], [], [], id="nobody asks"),
+    ],
+)
+def test_grants(alive: list[str], asked: list[str], asking: list[int], granted: list[int]):
+    """As many as fit below the total and below each list's own count, first come first served."""
+    assert cap.grants([live(queues) for queues in alive], plan(*asked), asking) == granted
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_every_live_worker_takes_a_place(phase: Phase):
+    """Granted, starting, working or told: all that may be alive counts."""
+    assert cap.grants([live("a", phase)], plan("a"), [0]) == []
+
+
+@pytest.mark.parametrize(
+    ("workers", "asked", "leaving"),
+    [
+        pytest.param([live("a")], ["a"], 0, id="the only one may be missing"),
+        pytest.param([live("a", generation=2)], ["a"], None, id="the owner's own stay"),
+        pytest.param([live("a", Phase.GRANTED)], ["a"], None, id="not there yet"),
+        pytest.param(
+            [live("a"), live("b", Phase.STARTING, generation=2)],
+            ["a", "b"],
+            None,
+            id="the replacement is not ready",
+        ),
+        pytest.param(
+            [live("a"), live("b", generation=2)], ["a", "b"], 0, id="the replacement is ready"
+        ),
+        pytest.param(
+            [live("a"), live("b", Phase.TOLD, told_at=NOW - 0.9)],
+            ["a", "b"],
+            None,
+            id="one is leaving already",
+        ),
+        pytest.param(
+            [live("a"), live("b", Phase.TOLD, told_at=NOW - 1)],
+            ["a", "b"],
+            0,
+            id="told a second ago and still there: at work",
+        ),
+        pytest.param(
+            [live("a"), live("b"), live("x")], ["a", "b", "c"], 2, id="an unwanted list first"
+        ),
+        pytest.param([live("a"), live("b"), live("b")], ["a", "b", "c"], 1, id="then one too many"),
+        pytest.param([live("a"), live("a"), live("a")], ["b"], 0, id="the surplus does not count"),
+        pytest.param([live("a")], [], 0, id="an emptied pool"),
+        pytest.param([], ["a"], None, id="nobody"),
+    ],
+)
+def test_next_to_leave(workers: list[Live], asked: list[str], leaving: int | None):
+    """Whose list is gone, whose list has too many, then any; never below the floor."""
+    expected = None if leaving is None else workers[leaving]
+
+    assert cap.next_to_leave(workers, plan(*asked), NOW) is expected
+
+
+def test_an_emptied_pool_is_told_all_at_once():
+    """Nothing is asked for, so nothing has to be kept up meanwhile."""
+    workers = [live("a"), live("a"), live("b")]
+
+    for _ in range(3):
+        leaving = cap.next_to_leave(workers, plan(), NOW)
+        assert leaving is not None
+        workers.remove(leaving)
+        workers.append(replace(leaving, phase=Phase.TOLD, told_at=NOW))
+
+
+@pytest.mark.parametrize(("size", "at_once"), [(1, 1), (9, 1), (10, 1), (19, 1), (20, 2), (45, 4)])
+def test_a_tenth_leaves_at_once_but_at_least_one(size: int, at_once: int):
+    """In a pool of one queue list the floor is the same in all and per list."""
+    workers = [live("a") for _ in range(size)]
+
+    told = 0
+    while leaving := cap.next_to_leave(workers, plan(*["a"] * size), NOW):
+        workers[workers.index(leaving)] = replace(leaving, phase=Phase.TOLD, told_at=NOW)
+        told += 1
+
+    assert told == at_once
+
+
+queue_sets = st.sampled_from([frozenset(q) for q in ("a", "b", "ab", "c", "x", "y")])
+plans = st.lists(queue_sets, max_size=25).map(lambda slots: Plan(2, tuple(slots)))
+workers = st.builds(
+    Live,
+    generation=st.sampled_from([1, 2]),
+    slot=st.just(0),
+    queues=queue_sets,
+    phase=st.sampled_from(Phase),
+    told_at=st.sampled_from([NOW, NOW - 0.5, NOW - 1, NOW - 50]),
+)
+
+
+def serving(alive: list[Live]) -> Counter[frozenset[str]]:
+    """Count by the words of daemon.md 6.2, beside the code."""
+    return Counter(
+        worker.queues
+        for worker in alive
+        if worker.phase is Phase.READY or (worker.phase is Phase.TOLD and worker.told_at <= NOW - 1)
+    )
+
+
+@given(st.lists(workers, max_size=30), plans, st.data())
+def test_granting_never_breaks_the_cap(alive: list[Live], wanted: Plan, data: st.DataObject):
+    """Whatever is alive: afterwards the total and each started list are within the plan."""
+    asking = data.draw(st.permutations(range(len(wanted.slots))))
+
+    granted = cap.grants(alive, wanted, asking)
+
+    asked_for = Counter(wanted.slots)
+    after = Counter(worker.queues for worker in alive)
+    after.update(wanted.slots[slot] for slot in granted)
+    assert len(set(granted)) == len(granted)
+    if granted:
+        assert after.total() <= len(wanted.slots)
+    for slot in granted:
+        assert after[wanted.slots[slot]] <= asked_for[wanted.slots[slot]]
+    # And nothing is held back without need.
+    for slot in set(asking) - set(granted):
+        queues = wanted.slots[slot]
+        assert after.total() >= len(wanted.slots) or after[queues] >= asked_for[queues]
+
+
+@given(st.lists(workers, max_size=30), plans)
+def test_telling_never_goes_below_the_floor(alive: list[Live], wanted: Plan):
+    """However many are told one after another: at most a tenth, at least one, is missing by it."""
+    before = serving(alive)
+    asked_for = Counter(wanted.slots)
+
+    while leaving := cap.next_to_leave(alive, wanted, NOW):
+        assert leaving.generation != wanted.generation
+        assert leaving.phase is not Phase.TOLD
+        place = next(n for n, worker in enumerate(alive) if worker is leaving)
+        alive = [*alive]
+        alive[place] = replace(leaving, phase=Phase.TOLD, told_at=NOW)
+        after = serving(alive)
+        total = len(wanted.slots)
+        assert after.total() >= min(before.total(), total - max(1, total // 10))
+        queues, count = leaving.queues, asked_for[leaving.queues]
+        assert after[queues] >= min(before[queues], count - max(1, count // 10))
+
+
+@given(st.lists(queue_sets, max_size=12), st.lists(queue_sets, max_size=12))
+def test_grant_and_leave_always_replace_the_whole_pool(
+    old: list[frozenset[str]], new: list[frozenset[str]]
+):
+    """From any pool to any other: there is always a next step until all are the new ones."""
+    wanted = Plan(2, tuple(new))
+    alive = [Live(1, n, queues, Phase.READY) for n, queues in enumerate(old)]
+    limit = max(len(old), len(new))
+
+    for _ in range(len(old) + len(new) + 1):
+        missing = set(range(len(new))) - {w.slot for w in alive if w.generation == 2}
+        granted = cap.grants(alive, wanted, sorted(missing))
+        alive += [Live(2, slot, new[slot], Phase.READY) for slot in granted]
+        assert len(alive) <= limit
+        while leaving := cap.next_to_leave(alive, wanted, NOW):
+            alive = [worker for worker in alive if worker is not leaving]  # idle: it leaves
+
+    assert sorted(worker.slot for worker in alive) == list(range(len(new)))
+    assert all(worker.generation == 2 for worker in alive)
