@@ -1,4 +1,5 @@
 import contextlib
+import os
 import pathlib
 import re
 import signal
@@ -98,6 +99,8 @@ def test_ctrl_c_leaves_the_server_to_the_workers(daemon: Daemon):
     assert len(servers) == 1
     guards = tree.titled(r"resqued-\S+ guard of the embedded server on port \d+")
     assert len(guards) == 1
+    # Not even in the terminal's session, whose end would reach them.
+    assert not {os.getsid(p.pid) for p in (*servers, *guards)} & {os.getsid(daemon.pid)}
 
     for process in (*servers, *guards, *tree.listeners):
         daemon.signal_process(process, signal.SIGINT)

@@ -25,7 +25,7 @@ def test_a_killed_worker_comes_back_and_the_others_stay(daemon: Daemon):
 
     after = daemon.wait_for_workers(3)
 
-    assert 0.9 < time.monotonic() - begun < 5
+    assert time.monotonic() - begun > 0.9
     assert {w.pid for w in others} < {w.pid for w in after.workers}
     assert queues_of(after.workers) == queues_of(tree.workers)
     assert after.listeners == tree.listeners
@@ -45,8 +45,8 @@ def test_a_worker_that_leaves_early_is_restarted_after_growing_pauses(daemon: Da
         for minutes, seconds in re.findall(r":(\d\d):(\d\d\.\d+) .*for brief ended", daemon.log)
     ]
     lives = [(b - a) % 3600 for a, b in itertools.pairwise(moments)]
-    assert 1 <= lives[0] < 2
-    assert 2 <= lives[1] < 4
+    assert lives[0] >= 1
+    assert lives[1] >= 2
     assert daemon.tree().waiting == tree.waiting
 
 
@@ -103,11 +103,11 @@ def test_a_raising_before_fork_is_retried(daemon: Daemon):
     daemon.start(
         WORKERS
         + """
-import os
+import os, time
 from jobs import note
 @before_fork
 def load():
-    note("attempts", str(os.getpid()))
+    note("attempts", str(time.monotonic()))
     if not os.path.exists("repaired"):
         raise RuntimeError("the database is away")
 worker("a")
@@ -124,7 +124,9 @@ worker("a")
         r"RuntimeError: the database is away\n",
         daemon.log,
     )
-    assert len(daemon.read("attempts").splitlines()) == 3
+    first, second, third = map(float, daemon.read("attempts").split())
+    assert second - first >= 1
+    assert third - second >= 2
     assert re.search(r"listener #3 .*\[running\]", tree.listeners[0].title)
 
 
@@ -153,6 +155,35 @@ def test_a_killed_listener_is_replaced_without_losing_or_adding_a_worker(daemon:
     assert "listener #2 5/5/5" in daemon.tree().listeners[0].title
     assert daemon.stop() == 0
     assert "Traceback" not in daemon.log
+
+
+def test_a_worker_that_was_not_ready_when_its_listener_died_leaves(daemon: Daemon):
+    """It finds nobody at its gate, although workers forked after it still run."""
+    daemon.start(
+        WORKERS
+        + """
+import os, time
+from jobs import note
+@after_fork
+def connect(worker):
+    if worker.queues == ["late"]:
+        note("late", str(os.getpid()))
+        while not os.path.exists("go"):
+            time.sleep(0.01)
+worker("late")
+worker("a")
+"""
+    )
+    daemon.wait_until(lambda: daemon.tree().waiting and daemon.read("late"), "both workers")
+    daemon.signal_process(daemon.tree().listeners[0], signal.SIGKILL)
+    daemon.wait_for_log(r"Listener #1 .* ended: SIGKILL")
+    daemon.write("go", "")
+
+    after = daemon.wait_for_workers(2)
+
+    assert queues_of(after.waiting) == {"late": 1, "a": 1}
+    assert int(daemon.read("late").split()[0]) not in {w.pid for w in after.workers}
+    assert len(daemon.read("late").split()) == 2
 
 
 def test_a_busy_worker_of_a_killed_listener_keeps_its_place(daemon: Daemon):
@@ -185,10 +216,16 @@ def test_orphaned_workers_are_stopped_with_the_rest(daemon: Daemon, number: sign
 
 def test_a_killed_master_takes_everything_along_and_frees_its_pidfile(daemon: Daemon):
     """After kill -9 the workers finish and leave, and another daemon may start at once."""
-    before = daemon.start_working("worker('busy')\nworker('a')\n", "-p", "resqued.pid", count=2)
+    before = daemon.start_working(
+        "@after_exit\ndef report(summary): print('reported', *summary.queues)\n"
+        "worker('busy')\nworker('a')\n",
+        *("-p", "resqued.pid"),
+        count=2,
+    )
     daemon.signal(signal.SIGKILL)
     daemon.wait_for_exit()
 
+    daemon.wait_for_log("The master is gone")
     daemon.wait_until(
         lambda: [w.title for w in daemon.tree().workers] == ["resque-0: Processing busy"],
         "only the worker with a job",
@@ -202,6 +239,7 @@ def test_a_killed_master_takes_everything_along_and_frees_its_pidfile(daemon: Da
     daemon.wait_until(
         lambda: not former & {process.pid for process in daemon.tree().processes}, "all gone"
     )
+    assert daemon.log.count("reported a\n") == daemon.log.count("reported busy\n") == 1
     assert daemon.stop() == 0
 
 

@@ -1,3 +1,5 @@
+import os
+import pathlib
 import signal
 
 import pytest
@@ -199,3 +201,13 @@ def test_an_order_longer_than_a_sockets_buffer(daemon: Daemon):
     daemon.start(None, "resqued.py", *[long] * 120)
 
     daemon.wait_for_workers(1)
+
+
+def test_a_worker_holds_nothing_of_its_listeners(daemon: Daemon):
+    """Neither the socket to the master, nor a gate, nor what the listener waits on."""
+    tree = daemon.start_working("worker('a')\nworker('b')\nworker('c')\n", count=3)
+
+    for worker in tree.workers:
+        held = {os.readlink(link) for link in pathlib.Path(f"/proc/{worker.pid}/fd").iterdir()}
+        assert not [name for name in held if name.startswith(("socket:", "anon_inode:"))], held
+        assert len([name for name in held if name.startswith("pipe:")]) <= 1, held

@@ -203,7 +203,7 @@ def test_ends_and_takings_that_cross_never_leave_two_owners(path: pathlib.Path):
         if pid == 0:
             status = 0
             taken = 0
-            while taken < 50:
+            while taken < 300:
                 try:
                     with Pidfile(str(path)):
                         taken += 1

@@ -1,0 +1,167 @@
+"""The listener's side of asking, starting and burying, with the test in the master's place."""
+
+import os
+from collections.abc import Callable
+from signal import Signals
+
+from resqued.config.model import Config, Hooks, WorkerSpec
+from resqued.ipc import messages
+from resqued.ipc.channel import Channel
+from resqued.ipc.messages import Message
+from resqued.listener.workers import Workers
+from resqued.process.waiter import Waiter
+from resqued.worker.gate import Ticket
+from resqued.worker.summary import WorkerSummary
+from tests.support.clock import HandTurnedClock
+from tests.support.forks import in_child
+from tests.support.waiting import wait_until
+
+
+class Story:
+    """A listener's workers without a listener, in a child process of the test's own."""
+
+    def __init__(self, *queues: str) -> None:
+        self.ended: list[WorkerSummary] = []
+        ours, theirs = Channel.pair()
+        self.master = Channel(theirs)
+        self.waiter = Waiter()
+        specs = [WorkerSpec(queues=(queue,), interval=5.0, pool=None) for queue in queues]
+        hooks = Hooks(after_exit=(self.ended.append,))
+        config = Config(paths=("x.py",), workers=tuple(specs), hooks=hooks)
+        self.workers = Workers(config, ours, self.waiter, HandTurnedClock(), self._work)
+
+    @staticmethod
+    def _work(_spec: WorkerSpec, ticket: Ticket) -> int:
+        """Be a worker that leaves with 7 once it is let through, and with 8 if it is not."""
+        return 7 if ticket.wait() else 8
+
+    def heard(self) -> list[Message]:
+        """Return what the master has been told since the last call."""
+        return self.master.receive()
+
+    def start(self, slot: int) -> int:
+        """Ask, be granted, and return the pid of the worker that was started."""
+        self.workers.ask()
+        self.heard()
+        self.workers.granted(slot)
+        (started,) = self.heard()
+        assert isinstance(started, messages.Started)
+        assert started.slot == slot
+        return started.pid
+
+    def reap_one(self) -> WorkerSummary:
+        """Wait until one more worker has been buried."""
+        count = len(self.ended)
+
+        def is_buried() -> bool:
+            self.workers.read_gates(self.waiter.wait(0))
+            self.workers.reap()
+            return len(self.ended) > count
+
+        wait_until(is_buried, "the worker's end")
+        return self.ended[-1]
+
+
+def told(*queues: str) -> Callable[[Callable[[Story], object]], Callable[[], None]]:
+    """Run a test's body in a child process, whose children are all its own."""
+
+    def decorate(body: Callable[[Story], object]) -> Callable[[], None]:
+        def test() -> None:
+            in_child(lambda: body(Story(*queues)) and None)
+
+        test.__name__, test.__doc__ = body.__name__, body.__doc__
+        return test
+
+    return decorate
+
+
+@told("a", "b")
+def test_every_empty_slot_asks_once(story: Story):
+    """In order, and not again while the master has not answered."""
+    story.workers.ask()
+    story.workers.ask()
+
+    assert story.heard() == [messages.Ask(0), messages.Ask(1)]
+    assert (story.workers.configured, story.workers.alive) == (2, 0)
+    assert story.workers.next_ask_in is None
+
+
+@told("a")
+def test_a_worker_from_its_grant_to_its_end(story: Story):
+    """The master hears of its start and of its readiness, and may then be asked again."""
+    pid = story.start(0)
+    assert story.workers.alive == 1
+
+    story.workers.watched(pid)
+    said = wait_until(
+        lambda: story.workers.read_gates(story.waiter.wait(0)) or story.heard(), "its readiness"
+    )
+    assert said == [messages.WorkerReady(0, pid)]
+
+    summary = story.reap_one()
+    assert summary.process_status.code == 7
+    assert story.workers.alive == 0
+    assert story.workers.next_ask_in == 1
+
+
+@told("a", "b")
+def test_a_grant_that_comes_too_late_is_given_back(story: Story):
+    """Also one that was never asked for, so that the master does not count it for ever."""
+    story.workers.granted(1)
+    assert story.heard() == [messages.NotStarted(1)]
+    story.workers.ask()
+    story.heard()
+    story.workers.stop(Signals.SIGQUIT)
+
+    story.workers.granted(0)
+
+    assert story.heard() == [messages.NotStarted(0)]
+    assert story.workers.alive == 0
+    story.workers.ask()
+    assert story.heard() == []
+
+
+@told("a")
+def test_a_fork_that_fails_is_reported(story: Story):
+    """The grant is given back, and the slot asks again after its pause."""
+    import resource  # noqa: PLC0415 - in the child only
+
+    if os.getuid() == 0:  # the limit does not bind root
+        os.setgid(65534)
+        os.setuid(65534)
+    story.workers.ask()
+    story.heard()
+    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+
+    story.workers.granted(0)
+
+    assert story.heard() == [messages.NotStarted(0)]
+    assert story.workers.next_ask_in == 1
+
+
+@told("a", "b")
+def test_without_a_master_workers_are_buried_all_the_same(story: Story):
+    """One that the master had no time to watch would otherwise hold up the listener's end."""
+    pids = {story.start(0)}
+    story.workers.ask()
+    story.workers.granted(1)
+    pids |= {m.pid for m in story.heard() if isinstance(m, messages.Started)}
+    story.workers.stop(Signals.SIGQUIT)
+    for pid in pids:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    story.workers.reap()
+    assert story.workers.alive == 2
+
+    story.workers.master_is_gone()
+    story.workers.reap()
+
+    assert story.workers.alive == 0
+    assert {summary.process_status.pid for summary in story.ended} == pids
+
+
+@told("a")
+def test_news_of_a_pid_that_nobody_has(story: Story):
+    """It may have been buried already."""
+    story.workers.watched(1)
+
+    assert story.heard() == []
