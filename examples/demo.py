@@ -28,6 +28,8 @@ JOBS = 1_000
 BROKEN = 10
 #: Seconds for each step; a demo that hangs helps nobody.
 PATIENCE = 60
+#: What the log says when a reload is done.
+TAKEN_OVER = re.compile(r"Generation 2 has taken over")
 
 
 @dataclass
@@ -67,7 +69,10 @@ def main() -> int:
             client = connect(pool, log)
             try:
                 enqueue_jobs(console)
-                follow(client, console)
+                follow(client, pool, console)
+                wait_for(
+                    lambda: TAKEN_OVER.search(log.read_text()), "the reload does not end", pool
+                )
                 account = settle(client)
             finally:
                 remove_namespace(client)
@@ -77,6 +82,7 @@ def main() -> int:
         finally:
             stop_pool(pool, console)
     console.print(table(account))
+    console.print("Generation 2 has taken over from generation 1 meanwhile")
     print(
         f"{JOBS} jobs: {account.performed_count} performed,"
         f" {account.failed_count} failed, {account.lost_count} lost"
@@ -129,18 +135,21 @@ def enqueue_image(number, enqueued_at):
     resque.enqueue(jobs.ImageJob, number, enqueued_at)
 
 
-def follow(client, console):
-    """Show how far the workers are until all is done."""
+def follow(client, pool, console):
+    """Show how far the workers are until all is done; reload the pool in the middle."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         task = progress.add_task("Working", total=JOBS)
 
-        def is_done():
+        def has_processed(count):
             done = int(client.server.call("GET", client.keys.stat("processed")) or 0)
             progress.update(task, completed=done)
-            return done >= JOBS
+            return done >= count
 
-        wait_for(is_done, "the workers do not finish")
+        wait_for(lambda: has_processed(JOBS // 3), "the workers do not work", pool)
+        pool.send_signal(signal.SIGHUP)
+        console.print("Reloading the pool (HUP): new workers take over while the old ones finish")
+        wait_for(lambda: has_processed(JOBS), "the workers do not finish", pool)
 
 
 def settle(client):

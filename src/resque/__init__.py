@@ -14,7 +14,16 @@ __version__ = "0.1.0"
 
 from resque.application import APPLICATION
 from resque.client import Resque
-from resque.errors import ResqueError, TermException
+from resque.errors import (
+    AddressError,
+    EncodeError,
+    NotAJobError,
+    QueueNameError,
+    ReplyError,
+    ResqueError,
+    ServerUnavailable,
+    TermException,
+)
 from resque.registry import JobFunction
 
 connect = APPLICATION.connect
@@ -23,9 +32,15 @@ enqueue = APPLICATION.enqueue
 enqueue_to = APPLICATION.enqueue_to
 
 __all__ = [
+    "AddressError",
+    "EncodeError",
     "JobFunction",
+    "NotAJobError",
+    "QueueNameError",
+    "ReplyError",
     "Resque",
     "ResqueError",
+    "ServerUnavailable",
     "TermException",
     "connect",
     "enqueue",

@@ -46,9 +46,9 @@ class Application:
         """See ``Resque.enqueue``."""
         return self.client.enqueue(target, *args, **kwargs)
 
-    def enqueue_to(self, queue: str, target: object, *args: Any) -> bool:
+    def enqueue_to(self, queue: str, target: object, *args: Any, **kwargs: Any) -> bool:
         """See ``Resque.enqueue_to``."""
-        return self.client.enqueue_to(queue, target, *args)
+        return self.client.enqueue_to(queue, target, *args, **kwargs)
 
     def _enqueue(self, definition: Definition, args: tuple[Any, ...]) -> bool:
         return self.client.enqueue_definition(definition, args)

@@ -31,11 +31,17 @@ class Resque:
         definition = self.registry.definition_of(target)
         return self.enqueue_definition(definition, definition.positions(args, kwargs))
 
-    def enqueue_to(self, queue: str, target: object, *args: Any) -> bool:
-        """Put a job into any queue; by name also one that only another language's worker has."""
+    def enqueue_to(self, queue: str, target: object, *args: Any, **kwargs: Any) -> bool:
+        """Put a job into any queue; by name also one that only another language's worker has.
+
+        The arguments of a name are taken as they are; otherwise raises as ``enqueue``.
+        """
         if isinstance(target, str):
+            if kwargs:
+                raise TypeError(f"{target}: a job by name takes no keyword arguments")
             return self._push(queue, target, args)
-        return self._push(queue, self.registry.definition_of(target).name, args)
+        definition = self.registry.definition_of(target)
+        return self._push(queue, definition.name, definition.positions(args, kwargs))
 
     def enqueue_definition(self, definition: Definition, args: tuple[Any, ...]) -> bool:
         """Put a declared job into its queue, its arguments in place already."""

@@ -188,7 +188,11 @@ class QueueNameError(ResqueError):
         return f"cannot use {self.queue!r} as the name of a queue"
 
 
-class TermException(ResqueError):  # noqa: N818 - the name in Ruby, and in the failure record
-    """Raised in a job's process by TERM: clean up and leave, or be killed soon."""
+class TermException(BaseException):
+    """Raised in a job's process by TERM: clean up and leave, or be killed soon.
+
+    No ``Exception``, as it is none of the job's: a job that tries again on any error must not
+    take it for one.
+    """
 
     resque_name = "Resque::TermException"  #: what the failure record says

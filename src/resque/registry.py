@@ -143,8 +143,13 @@ class Registry:
 
 
 def is_queue_name(queue: object) -> bool:
-    """Tell whether workers can work a queue: their ids separate queues by commas."""
-    return isinstance(queue, str) and bool(queue.strip()) and "," not in queue
+    """Tell whether workers can work a queue by this name.
+
+    They strip names, separate them by commas, and read "!" as "not".
+    """
+    if not isinstance(queue, str) or not queue or queue != queue.strip():
+        return False
+    return "," not in queue and not queue.startswith("!")
 
 
 def _dotted(target: Any) -> str:

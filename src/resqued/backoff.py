@@ -7,7 +7,7 @@ LONG_ENOUGH = 16.0
 
 
 class Backoff:
-    """The pauses of daemon.md 6.5: 1, 2, 4, 8, 16 s after one early end after another.
+    """The pauses before a new start: 1, 2, 4, 8, 16 s after one early end after another.
 
     A life of more than 16 s, or an end that was asked for, sets the next pause back to none.
     """

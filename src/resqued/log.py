@@ -34,7 +34,10 @@ class LogFile:
 
     def write(self, line: str) -> None:
         """Append one line in one write, so that lines of different processes never mix."""
-        self.follow()
+        try:
+            self.follow()
+        except OSError:
+            pass  # its folder is gone, or not ours any more: what is open still takes the line
         os.write(self._descriptor, line.encode("utf-8", "backslashreplace") + b"\n")
 
     def follow(self) -> None:

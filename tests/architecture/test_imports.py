@@ -1,4 +1,4 @@
-"""Who may import whom, and who may do what (docs/architecture.md, section 3), read from src."""
+"""Who may import whom, and who may do what (docs/architecture.md), read from src."""
 
 import ast
 import json
@@ -23,10 +23,13 @@ MAY_IMPORT = {
     "resqued.log": (),
     "resqued.backoff": ("resqued.clock",),
     "resqued.process": ("resqued.errors", "resqued.exit_codes", "resqued.clock"),
-    "resqued.ipc": ("resqued.errors",),
+    "resqued.typed": (),
+    "resqued.report": (),
+    "resqued.ipc": ("resqued.typed", "resqued.errors"),
     "resqued.config": ("resqued.errors",),
     "resqued.master": (
         "resqued.ipc",
+        "resqued.typed",
         "resqued.process",
         "resqued.backoff",
         "resqued.log",
@@ -48,12 +51,19 @@ MAY_IMPORT = {
     "resqued.worker": (
         "resqued.config.model",
         "resqued.config.hooks",
+        "resqued.report",
         "resqued.process",
         "resqued.log",
         "resqued.errors",
         "resqued.exit_codes",
     ),
     "resqued.worker.factory": ("resqued.errors", "resque.worker"),
+    "resqued.testing": (
+        "resqued.config",
+        "resqued.worker.summary",
+        "resqued.process",
+    ),
+    "resqued.pytest_plugin": ("resqued.testing", "resqued.config.model"),
     "resqued.embedded": ("resqued.process", "resqued.clock", "resqued.errors"),
     "resqued.cli": (
         "resqued.master",
@@ -222,6 +232,8 @@ def test_imports(module: Module):
         ("resqued.ipc.channel", "import resqued.process.waiter"),
         ("resqued.config.loader", "from resqued.process import signals"),
         ("resqued.clock", "from resqued.errors import ResquedError"),
+        ("resqued.report", "from resqued.worker.gate import Ticket"),
+        ("resqued.typed", "from resqued.ipc import messages"),
         ("resqued.brandnew", "from resqued.errors import ResquedError"),
         ("resque.client", "from resqued.errors import ResquedError"),
         ("resque.client", "import resqued"),
@@ -340,6 +352,9 @@ HEAVY = {
     "multiprocessing",
     "subprocess",
     "ctypes.wintypes",
+    "tempfile",
+    "random",
+    "shutil",
 }
 
 
@@ -350,7 +365,7 @@ def test_the_master_loads_next_to_nothing():
     assert foreign(modules) <= {"resqued", "setproctitle"}
     assert parts(modules) <= {
         "resqued",
-        *(f"resqued.{part}" for part in ("master", "ipc", "process", "backoff", "clock")),
+        *(f"resqued.{part}" for part in ("master", "ipc", "process", "backoff", "clock", "typed")),
         *(f"resqued.{part}" for part in ("errors", "exit_codes", "log")),
     }
     assert not HEAVY & modules

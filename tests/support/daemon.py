@@ -6,11 +6,12 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from signal import Signals
 from typing import TypeVar
 
+import resqued
 from tests.support import processes, waiting
 from tests.support.processes import Process
 
@@ -48,16 +49,27 @@ class Tree:
 
     @property
     def workers(self) -> list[Process]:
-        """The workers, those included that have not set their title yet."""
+        """The workers, those included that have not set their title yet; no canary."""
         listeners = self.titled(r"resqued-\S+ listener ")
         pids = {process.pid for process in listeners}
         untitled = [process for process in listeners if process.ppid in pids]
-        return [*self.titled(r"resque-\d"), *untitled]
+        # What a listener forks before it runs is a canary.
+        running = [process for process in untitled if "[running]" in process.title]
+        return [*self.titled(r"resque-\d"), *running]
 
     @property
     def waiting(self) -> list[Process]:
         """The workers that have reached their work loop and wait there."""
         return self.titled(r"resque-\S+ Waiting for ")
+
+    def listener(self, number: int) -> Process | None:
+        """The listener of a generation, None if it is not there."""
+        return next((p for p in self.listeners if f" listener #{number} " in p.title), None)
+
+    def workers_of(self, number: int) -> list[Process]:
+        """The workers of a generation whose listener is there."""
+        listener = self.listener(number)
+        return [worker for worker in self.workers if listener and worker.ppid == listener.pid]
 
     def __str__(self) -> str:
         return processes.shown(self.processes)
@@ -72,6 +84,7 @@ class Daemon:
         self.output = folder / "output"
         self._master: subprocess.Popen[bytes] | None = None
         self._pidfile: pathlib.Path | None = None
+        self._modules: list[str] = []
         (folder / "tmp").mkdir()
         shutil.copy(pathlib.Path(__file__).with_name("jobs.py"), folder)
 
@@ -93,21 +106,49 @@ class Daemon:
         """All that the daemon has printed, and its log unless that goes elsewhere."""
         return self.read("output")
 
+    def deploy(self, version: str) -> None:
+        """Install another version of the application; a busy worker says which one it is of."""
+        text = self.read("jobs.py")
+        self.write("jobs.py", re.sub('VERSION = ".*"', f'VERSION = "{version}"', text))
+
+    # --- what is installed, for those that are started from now on
+
+    def customize(self, module: str, **values: float) -> None:
+        """Have every process set names of a module, such as the seconds of a limit."""
+        lines = [f"import {module}", *(f"{module}.{n} = {v!r}" for n, v in values.items())]
+        self.write("customized/sitecustomize.py", "\n".join(lines) + "\n")
+        self._modules.append(str(self.folder / "customized"))
+
+    def install(self) -> pathlib.Path:
+        """Install a copy of the package that a test may change; returns its folder."""
+        source = pathlib.Path(resqued.__file__).parent
+        shutil.copytree(source, self.folder / "installed" / "resqued")
+        self._modules.append(str(self.folder / "installed"))
+        return self.folder / "installed" / "resqued"
+
     # --- starting
 
     def start(
-        self, config: str | None = None, *arguments: str, environment: dict[str, str] | None = None
+        self,
+        config: str | None = None,
+        *arguments: str,
+        environment: dict[str, str] | None = None,
+        through: Sequence[str] = (),
+        stdin: int = subprocess.DEVNULL,
     ) -> None:
-        """Start in the foreground with ``arguments``, or with ``config`` as resqued.py."""
+        """Start in the foreground with ``arguments``, or with ``config`` as resqued.py.
+
+        ``through`` is a command that runs the one after it.
+        """
         if config is not None:
             self.write("resqued.py", config)
             arguments = (*arguments, "resqued.py")
         with self.output.open("ab") as output:
             self._master = subprocess.Popen(
-                [COMMAND, *arguments],
+                [*through, COMMAND, *arguments],
                 cwd=self.folder,
                 env=self._environment(environment),
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
@@ -133,6 +174,10 @@ class Daemon:
             check=False,
         )
 
+    def replace(self, text: str, name: str = "resqued.py") -> None:
+        """Put a config file with the tests' worker class in the place of the present one."""
+        self.write(name, WORKERS + text)
+
     def adopt(self, pidfile: str) -> None:
         """Take the daemon that ``-D -p pidfile`` has started for the master from now on."""
         self._pidfile = self.folder / pidfile
@@ -143,6 +188,9 @@ class Daemon:
             "PATH": os.environ["PATH"],
             "TMPDIR": str(self.folder / "tmp"),
             processes.MARKER: str(self.folder),
+            "PYTHONPATH": os.pathsep.join(self._modules),
+            # A deploy within the same second would not be noticed.
+            "PYTHONDONTWRITEBYTECODE": "1",
             **kept,
             **(more or {}),
         }

@@ -4,7 +4,6 @@ Its workers behave as their first queue is named; every other name is a worker t
 """
 
 import os
-import pathlib
 import signal
 import time
 
@@ -12,8 +11,10 @@ import setproctitle
 
 #: What all workers leave when their life begins: a line "pid queue,queue REDIS_URL".
 STARTS = "starts"
-#: The test's word to a busy worker that its job is done.
-FINISH = pathlib.Path("finish")
+#: The test's word to all busy workers, or to those of one list, that their job is done.
+FINISH = "finish"
+#: What a deploy changes.
+VERSION = "one"
 
 
 class Worker:
@@ -37,9 +38,11 @@ class Worker:
         """Has a job when QUIT comes, until the test says that it is done."""
         signal.sigwait({signal.SIGQUIT})
         setproctitle.setproctitle("resque-0: Processing busy")
-        while not FINISH.exists():
+        own = f"{FINISH} {','.join(self.queues)}"
+        while not (os.path.exists(FINISH) or os.path.exists(own)):
             time.sleep(0.01)
         note("done", f"{os.getpid()}")
+        note("versions", f"{os.getpid()} {VERSION}")
 
     def _stubborn(self) -> None:
         """Leaves for no signal that it can refuse."""
@@ -52,9 +55,13 @@ class Worker:
     def _brief(self) -> None:
         """Leaves at once and untold, with exit status 0."""
 
+    def _raising(self) -> None:
+        """Fails as soon as it works."""
+        raise RuntimeError("no work today")
+
     def _talkative(self) -> None:
         """Prints before it waits."""
-        print("printed by the worker")  # noqa: T201
+        print("printed by the worker")
         self._idle()
 
     def _parent(self) -> None:

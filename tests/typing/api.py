@@ -80,7 +80,7 @@ def the_package_enqueues() -> None:
     resque.enqueue_to("high")  # type: ignore[call-arg]
     resque.enqueue_to(7, "RubyClass")  # type: ignore[arg-type]
     resque.enqueue()  # type: ignore[call-arg]
-    resque.enqueue_to("high", "RubyClass", a=1)  # type: ignore[call-arg]
+    assert_type(resque.enqueue_to("high", send, "a", subject="hi"), bool)
 
 
 def a_client() -> None:

@@ -1,4 +1,4 @@
-"""Failure records, as Ruby's dashboard reads them (protocol, section 3.6)."""
+"""Failure records, as Ruby Resque's dashboard reads them."""
 
 from dataclasses import dataclass
 from types import TracebackType

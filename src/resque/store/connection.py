@@ -49,7 +49,7 @@ class Connection:
     """
 
     def __init__(
-        self, address: Address, *, connect_timeout: float = 5.0, reply_timeout: float = 30.0
+        self, address: Address, *, connect_timeout: float = 5.0, reply_timeout: float = 5.0
     ) -> None:
         """Both timeouts are seconds; the second is the longest silence within one exchange."""
         self.address = address

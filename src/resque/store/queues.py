@@ -12,6 +12,8 @@ from resque.store.server import Server
 
 _RESERVE = Script.load("reserve")
 _FIELD = b',"payload":'
+#: Where an element lay that is only known from a record which cannot be read.
+UNKNOWN_QUEUE = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,14 @@ def reserve(
 def from_record(record: bytes) -> Reserved:
     """Read a record that ``reserve`` wrote: the element as it was is what follows its field.
 
-    A quote inside the queue's name is escaped, so the field cannot stand there.
+    A quote inside the queue's name is escaped, so the field cannot stand there. A record that
+    somebody else wrote is returned whole, as an element that is no job.
     """
     head, _, rest = record.partition(_FIELD)
-    return Reserved(loads(head + b"}")["queue"], rest[:-1])
+    try:
+        queue = loads(head + b"}")["queue"]
+    except (ValueError, KeyError, TypeError):
+        queue = None
+    if not isinstance(queue, str) or not rest:
+        return Reserved(UNKNOWN_QUEUE, record)
+    return Reserved(queue, rest[:-1])

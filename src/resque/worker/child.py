@@ -18,7 +18,6 @@ from resqued.process import kernel, reaper, signals
 from resqued.process.reaper import ExitStatus
 from resqued.process.spawn import fork_child
 from resqued.process.title import set_title
-from resqued.process.watch import ProcessWatch
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +52,6 @@ class JobChild:
         """Fork. Raises OSError if there is no room for another process."""
         parent = os.getpid()
         self.pid = fork_child(lambda: _run(task, parent))
-        self.watch = ProcessWatch(self.pid)
         self._clock = clock
         self._term_timeout = term_timeout
         self._kill_at: float | None = None
@@ -67,16 +65,13 @@ class JobChild:
         """Ask the job to leave by TERM and, once its time is over, kill it; call it again then."""
         if self._kill_at is None:
             self._kill_at = self._clock.now() + self._term_timeout
-            self.watch.send(Signals.SIGTERM)
+            signals.send(self.pid, Signals.SIGTERM)
         elif self.kill_in == 0.0:
-            self.watch.send(Signals.SIGKILL)
+            signals.send(self.pid, Signals.SIGKILL)
 
     def reap(self) -> ExitStatus | None:
-        """Return how the child ended, or None if it has not."""
-        status = reaper.reap(self.pid)
-        if status is not None:
-            self.watch.close()
-        return status
+        """Return how the child ended, or None if it has not; SIGCHLD tells when to look."""
+        return reaper.reap(self.pid)
 
 
 def failure_of(status: ExitStatus) -> Failure | None:
@@ -89,6 +84,9 @@ def failure_of(status: ExitStatus) -> Failure | None:
         return Failure("Resque::DirtyExit", text)
     if status.code == 0:
         return None
+    if status.code is None:
+        text = f"Child process {status.pid} was waited for by other code; how it ended is unknown"
+        return Failure("Resque::DirtyExit", text)
     why = "; its failure could not be written, see the log" if status.code == EXIT_UNSAVED else ""
     return Failure("Resque::DirtyExit", f"Child process {status.pid} ended: {status}{why}")
 
@@ -107,14 +105,30 @@ def _run(task: JobTask, parent: int) -> int:
 
 
 def _perform(task: JobTask) -> Failure | None:
+    interruption = _Interruption()
     try:
-        signal.signal(Signals.SIGTERM, _raise_once)
+        signal.signal(Signals.SIGTERM, interruption)
         perform.perform(task.payload, task.registry)
-        signals.ignore(Signals.SIGTERM)
+        interruption.is_due = False
     except BaseException as error:  # noqa: BLE001 - SystemExit is a failure too, as in Ruby
-        signals.ignore(Signals.SIGTERM)
+        interruption.is_due = False
         return Failure.of(error, below=perform.THIS_FILE)
     return None
+
+
+class _Interruption:
+    """The handler of TERM in a job's process: interrupts the job, once, whatever it is in.
+
+    A job that is done is left alone: its outcome must not change any more.
+    """
+
+    def __init__(self) -> None:
+        self.is_due = True
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        if self.is_due:
+            self.is_due = False
+            raise TermException("SIGTERM")
 
 
 def _save(task: JobTask, failure: Failure) -> int:
@@ -129,9 +143,3 @@ def _save(task: JobTask, failure: Failure) -> int:
 
 def _words(failure: Failure) -> tuple[str, str]:
     return failure.exception, failure.error
-
-
-def _raise_once(_number: int, _frame: FrameType | None) -> None:
-    """Interrupt the job, whatever it is in: this is the process that runs it."""
-    signals.ignore(Signals.SIGTERM)
-    raise TermException("SIGTERM")

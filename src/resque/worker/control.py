@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from resqued.process.signals import HANDLED, SignalInbox
-from resqued.process.waiter import Source, Waiter
+from resqued.process.waiter import Waiter
 
 
 class Asked(IntEnum):
@@ -50,15 +50,9 @@ class Control:
         self._waiter.close()
         self._inbox.__exit__(kind, error, trace)
 
-    def wait(self, seconds: float | None, *sources: Source) -> None:
-        """Sleep until a signal comes, one of the sources has news, or the time is over."""
-        for source in sources:
-            self._waiter.watch(source)
-        try:
-            self._waiter.wait(seconds)
-        finally:
-            for source in sources:
-                self._waiter.forget(source)
+    def wait(self, seconds: float | None) -> None:
+        """Sleep until a signal comes, the end of a child among them, or the time is over."""
+        self._waiter.wait(seconds)
         for received in self._inbox.drain():
             self.asked = max(self.asked, _MEANING.get(received, Asked.NOTHING))
 

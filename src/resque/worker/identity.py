@@ -16,6 +16,6 @@ def queue_patterns(queues: Sequence[str]) -> tuple[str, ...]:
 
 
 def worker_id(patterns: Sequence[str]) -> str:
-    """Return ``host:pid:queues`` for a worker of this process (protocol, section 3.3)."""
+    """Return ``host:pid:queues`` for a worker of this process, as Ruby Resque reads it."""
     shown = ",".join(pattern for pattern in patterns if not pattern.startswith("!"))
     return f"{socket.gethostname()}:{os.getpid()}:{shown}"

@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Sequence
+from typing import Protocol
 
 from resque import __version__
 from resque.application import APPLICATION
 from resque.client import Resque
 from resque.clock import Clock, SystemClock
-from resque.errors import DecodeError
+from resque.errors import DecodeError, ResqueError
 from resque.failure import record
 from resque.failure.record import Failure
 from resque.payload import Payload
@@ -27,6 +28,22 @@ log = logging.getLogger(__name__)
 _FORK_PAUSE = 1.0
 
 
+class NoRoomError(ResqueError):
+    """Raised when the worker was told to leave before the kernel had room for the job."""
+
+
+class JobObserver(Protocol):
+    """Who is told of each job, in the worker's process; must not wait, and must not raise."""
+
+    def job_started(self, name: str) -> None:
+        """Called with the payload's class, before the job's process is forked."""
+        ...
+
+    def job_finished(self) -> None:
+        """Called when the job has been reported to the server."""
+        ...
+
+
 class Worker:
     """Works the jobs of some queues, one after another, each in a forked child.
 
@@ -43,6 +60,8 @@ class Worker:
         self.clock: Clock = clock or SystemClock()
         #: Seconds a job has from TERM to KILL when the worker is told to leave now.
         self.term_timeout = 4.0
+        #: Told of each job; the daemon's listener listens here.
+        self.job_observer: JobObserver | None = None
 
     def work(self, interval: float = 5.0) -> None:
         """Register, work until told to leave, unregister.
@@ -120,13 +139,27 @@ class _Shift:
             failure: Failure | None = Failure("Resque::DecodeException", str(error))
             counts = True
         else:
-            failure = failure_of(self._perform(payload, reserved))
+            self._tell_started(payload.class_name)
+            failure = self._failure_in(payload, reserved)
             counts = False
         if failure is not None:
             self._patience.insist(lambda: self._save(failure, reserved, counts=counts))
         self._patience.insist(
             lambda: workers.finish(self._client.server, self._client.keys, self._worker.id)
         )
+        if self._worker.job_observer is not None:
+            self._worker.job_observer.job_finished()
+
+    def _tell_started(self, name: str) -> None:
+        if self._worker.job_observer is not None:
+            self._worker.job_observer.job_started(name)
+
+    def _failure_in(self, payload: Payload, reserved: Reserved) -> Failure | None:
+        """Run the job, and return what went wrong that it has not written down itself."""
+        try:
+            return failure_of(self._perform(payload, reserved))
+        except NoRoomError as error:
+            return Failure("Resque::DirtyExit", f"There was no room for the job's process: {error}")
 
     def _perform(self, payload: Payload, reserved: Reserved) -> ExitStatus:
         """Run the job in a child and wait for its end, whatever is asked meanwhile."""
@@ -144,17 +177,20 @@ class _Shift:
             if self._control.asked is Asked.LEAVE:  # perhaps before the job began
                 child.end()
             moments = (self._liveness.next_beat_in, child.kill_in)
-            self._control.wait(min(m for m in moments if m is not None), child.watch)
+            self._control.wait(min(m for m in moments if m is not None))
             self._liveness.beat_if_due()
         return status
 
     def _fork(self, task: JobTask) -> JobChild:
+        """Fork, as soon as the kernel has room. Raises NoRoomError when told to leave first."""
         while True:
             try:
                 return JobChild(task, self._clock, self._worker.term_timeout)
             except OSError as error:
                 log.error("Cannot fork, trying again: %s", error)  # noqa: TRY400 - it says all
                 self._control.wait(_FORK_PAUSE)
+                if self._control.asked:
+                    raise NoRoomError(str(error)) from error
 
     def _save(self, failure: Failure, reserved: Reserved, *, counts: bool) -> None:
         """Write a failure record; in the worker, or in the child for what it reports itself."""

@@ -42,15 +42,15 @@ class Patience:
     def insist(self, step: Callable[[], T]) -> T:
         """Return what ``step`` returns, however often it must be tried.
 
-        ``step`` must be safe to repeat after its reply was lost. Raises GaveUpError 5 s after the
-        worker was told to leave.
+        ``step`` must be safe to repeat after its reply was lost. Raises GaveUpError when the try
+        that was under way 5 s after the worker was told to leave has failed, too.
         """
         try:
             return step()
         except _PASSING as error:
-            log.warning("The server does not answer; trying again until it does: %s", error)
+            log.warning("Trying again until the server is well: %s", error)
         result = self._repeat(step)
-        log.info("The server answers again")
+        log.info("The server is well again")
         return result
 
     def _repeat(self, step: Callable[[], T]) -> T:

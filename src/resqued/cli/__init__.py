@@ -11,8 +11,13 @@ from resqued.exit_codes import ExitCode
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one ``resqued`` command; returns its exit status."""
+    words = sys.argv[1:] if argv is None else argv
+    if words and words[0] == "quit-and-wait":
+        from resqued.cli import quit_and_wait  # noqa: PLC0415 - the master has no use for it
+
+        return quit_and_wait.main(words[1:])
     try:
-        request = arguments.parse(sys.argv[1:] if argv is None else argv)
+        request = arguments.parse(words)
     except UsageError as error:
         print(f"resqued: {error}", file=sys.stderr)
         print(arguments.USAGE, file=sys.stderr)

@@ -16,10 +16,17 @@ HELP = f"""{USAGE}
     -p, --pidfile PIDFILE            Store the pid of the master process in PIDFILE
     -l, --logfile LOGFILE            Write output to LOGFILE instead of stdout
     -D, --daemonize                  Run daemonized in the background
-        --embedded [DIR]             Run a private Valkey server for these workers"""
+        --boot-timeout SECONDS       Give new code so long to load and start (300)
+        --embedded [DIR]             Run a private Valkey server for these workers
+
+To stop a running one, and wait until it is gone:
+    resqued quit-and-wait PIDFILE [--grace-period SECONDS] [--quiet]"""
 
 _SHORT = "hvp:l:D"
 _LONG = ["help", "version", "test", "fast-exit", "pidfile=", "logfile=", "daemonize"]
+_LONG += ["boot-timeout="]
+#: About 11 days, as in config files; the kernel's poll takes no more than 2**31 ms.
+MAX_SECONDS = 1_000_000
 _NEED_A_PATH = ("-p", "--pidfile", "-l", "--logfile")
 
 
@@ -39,6 +46,7 @@ class Request:
     pidfile: str | None = None
     logfile: str | None = None
     daemonize: bool = False
+    boot_timeout: float = 300.0
     embedded: bool = False
     embedded_folder: str | None = None  #: None: a temporary one
 
@@ -63,6 +71,7 @@ def parse(argv: Sequence[str]) -> Request:
         pidfile=values.get("--pidfile", values.get("-p")),
         logfile=values.get("--logfile", values.get("-l")),
         daemonize=_has(values, "-D", "--daemonize"),
+        boot_timeout=_boot_timeout(values.get("--boot-timeout", "300")),
         embedded=embedded,
         embedded_folder=folder,
     )
@@ -70,6 +79,25 @@ def parse(argv: Sequence[str]) -> Request:
         taken = f' ("{folder}" was taken as the directory of --embedded)' if folder else ""
         raise UsageError(f"no config file{taken}")
     return request
+
+
+def seconds(text: str) -> float | None:
+    """Return a number of seconds, 0 to 1000000; None if the text is none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if 0 <= number <= MAX_SECONDS else None  # NaN is on neither side
+
+
+def _boot_timeout(text: str) -> float:
+    timeout = seconds(text)
+    if not timeout:
+        raise UsageError(
+            f"option --boot-timeout must be a number of seconds above 0, at most {MAX_SECONDS},"
+            f" not {text!r}"
+        )
+    return timeout
 
 
 def _with_suffix(path: str) -> str:

@@ -11,10 +11,12 @@ from resqued.exit_codes import ExitCode
 from resqued.ipc.channel import Channel
 from resqued.ipc.messages import Boot
 from resqued.listener.app import Listener
-from resqued.process import kernel, lifeline, spawn
+from resqued.process import kernel, lifeline, limits, spawn
 
 #: Seconds in which a master that has just started us must have said what to load.
 _ORDER_TIMEOUT = 30.0
+#: How much sooner than the master a listener is taken when memory runs out (oom_score_adj).
+_OOM_STEP = 100
 
 
 def main(channel_end: int, lifeline_end: int, *held: int) -> int:
@@ -27,9 +29,11 @@ def main(channel_end: int, lifeline_end: int, *held: int) -> int:
     order = next(iter(channel.receive_now(_ORDER_TIMEOUT)), None)
     if not isinstance(order, Boot) or lifeline.has_ended(lifeline_end):
         return ExitCode.FAILED
-    log.configure(order.log_path)
+    log_file = log.configure(order.log_path)
+    kernel.prefer_for_oom(_OOM_STEP)
+    limits.raise_file_limit()
     os.chdir(order.folder)
-    return Listener(channel, order, lifeline_end, MonotonicClock()).run()
+    return Listener(channel, order, lifeline_end, MonotonicClock(), log_file).run()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from resqued.clock import MonotonicClock
 from resqued.errors import ResquedError
 from resqued.exit_codes import ExitCode
 from resqued.master.app import Master
-from resqued.master.options import Options, StartReport
+from resqued.master.options import FirstStart, Options
 from resqued.process import daemonize, signals
 from resqued.process.pidfile import Pidfile
 from resqued.process.start_context import StartContext
@@ -19,12 +19,8 @@ from resqued.process.start_context import StartContext
 def run(request: Request) -> int:
     """Run the master until it ends; with ``-D``, until it has read the configuration."""
     if not request.daemonize:
-        terminal = os.dup(2)  # standard error itself goes to the log file, if there is one
-        complain = StartReport(started=_nothing, failed=lambda reason: _write(terminal, reason))
-        return _run_master(request, complain)
-    reason = daemonize.daemonize(
-        lambda report: _run_master(request, StartReport(report.started, report.failed))
-    )
+        return _run_master(request, _Terminal())
+    reason = daemonize.daemonize(lambda report: _run_master(request, report))
     if reason is None:
         return ExitCode.OK
     if reason:
@@ -33,17 +29,22 @@ def run(request: Request) -> int:
     return ExitCode.FAILED
 
 
-def _run_master(request: Request, report: StartReport) -> int:
+def _run_master(request: Request, report: FirstStart) -> int:
     # From the moment that the pidfile shows our pid, until the master can read what it is sent.
     signals.block()
     try:
         log_file = _open_log(request.logfile)
-        with _pidfile(request), _server(request) as inherit:
+        with _pidfile(request) as pidfile, _server(request) as server:
+            path, lock = pidfile.holding if pidfile and pidfile.holding else (None, None)
             options = Options(
                 paths=request.paths,
                 log_path=log_file.path if log_file else None,
                 fast_exit=request.fast_exit,
-                inherit=inherit,
+                boot_timeout=request.boot_timeout,
+                inherit=(server.hold,) if server else (),
+                pidfile=path,
+                pidfile_lock=lock,
+                guard=server.guard if server else None,
             )
             return Master(options, StartContext.capture(), MonotonicClock(), report).run()
     except ResquedError as error:
@@ -63,10 +64,10 @@ def _pidfile(request: Request) -> Pidfile | nullcontext[None]:
 
 
 @contextmanager
-def _server(request: Request) -> Iterator[tuple[int, ...]]:
-    """Run the embedded server meanwhile, if asked for; yields what all below must hold open."""
+def _server(request: Request) -> Iterator[embedded.Server | None]:
+    """Run the embedded server meanwhile, if asked for."""
     if not request.embedded:
-        yield ()
+        yield None
         return
     wait = not request.fast_exit
     with embedded.running(request.embedded_folder, StartContext.capture(), wait=wait) as server:
@@ -75,7 +76,7 @@ def _server(request: Request) -> Iterator[tuple[int, ...]]:
                 _say(f"{name} was set; these workers use the embedded server instead")
         os.environ["REDIS_URL"] = server.url
         _say(f"Embedded server: REDIS_URL={server.url} (data in {server.folder})")
-        yield (server.hold,)
+        yield server
 
 
 def _say(line: str) -> None:
@@ -86,5 +87,16 @@ def _write(descriptor: int, line: str) -> None:
     os.write(descriptor, line.encode("utf-8", "backslashreplace") + b"\n")
 
 
-def _nothing() -> None:
-    """Nobody waits for the news when the master runs in the foreground."""
+class _Terminal:
+    """Whoever started the master in the foreground."""
+
+    def __init__(self) -> None:
+        # Standard error itself goes to the log file, if there is one.
+        self._descriptor = os.dup(2)
+
+    def started(self) -> None:
+        """Nobody waits for that."""
+
+    def failed(self, reason: str) -> None:
+        """Print the reason."""
+        _write(self._descriptor, reason)

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from resqued.config.display import shown
 from resqued.config.options import Checks
-from resqued.config.places import Place
+from resqued.config.places import Place, modules_under_way
 from resqued.config.recorder import Recorder, current
 from resqued.config.values import Check, complaint_about_queue
 
@@ -65,6 +65,7 @@ def begin(name: str) -> Call:
     Raises ConfigError outside a load.
     """
     recorder = current(name)
+    recorder.modules |= modules_under_way()
     return Call(name=name, place=recorder.places.here(), recorder=recorder)
 
 

@@ -15,24 +15,40 @@ from resqued.config.pools import Shuffle
 from resqued.config.recorder import Recorder, recording
 from resqued.config.source import Source, read_source, resolve_path
 
-__all__ = ["load", "resolve_path"]
+__all__ = ["load", "module_name", "resolve_path"]
 
 
-def load(paths: Sequence[str], *, shuffle: Shuffle = random.shuffle) -> Config:
+def load(
+    paths: Sequence[str],
+    *,
+    shuffle: Shuffle = random.shuffle,
+    modules: set[str] | None = None,
+) -> Config:
     """Run the files in order, as one configuration, and return what they ask for.
 
     Their top-level code runs in this process, which is the listener's or that of a check. Puts
-    the working directory on ``sys.path``. Raises ConfigError with everything that is wrong; if a
-    file cannot be read or is not Python, none is run.
+    the working directory on ``sys.path``. Adds to ``modules`` the names of those whose import made
+    calls: another load in this process finds them imported already, and misses their calls.
+    Raises ConfigError with everything that is wrong; if a file cannot be read or is not Python,
+    none is run.
     """
     sources = _read_all(paths)
     folder = _importable_working_directory()
     files = tuple(source.path for source in sources)
-    recorder = Recorder(places=Places(files=files, folder=folder), shuffle=shuffle)
+    recorder = Recorder(
+        places=Places(files=files, folder=folder),
+        shuffle=shuffle,
+        modules=set() if modules is None else modules,
+    )
     cause = _run_all(sources, recorder)
     if recorder.problems:
         raise ConfigError(*recorder.problems) from cause
     return recorder.config(files)
+
+
+def module_name(number: int) -> str:
+    """Return the name under which the file of that number, from 1, is a module."""
+    return "resqued_config" if number == 1 else f"resqued_config_{number}"
 
 
 def _read_all(paths: Iterable[str]) -> list[Source]:
@@ -76,7 +92,7 @@ def _run_all(sources: Iterable[Source], recorder: Recorder) -> BaseException | N
 
 
 def _run(source: Source, number: int) -> None:
-    name = "resqued_config" if number == 1 else f"resqued_config_{number}"
+    name = module_name(number)
     module = ModuleType(name)
     module.__file__ = str(Path(source.path).absolute())
     vars(module).update({name: getattr(dsl, name) for name in dsl.__all__})

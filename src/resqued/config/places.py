@@ -2,9 +2,10 @@
 
 import inspect
 import traceback
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import TypeAlias
 
 from resqued.config.display import one_line
@@ -41,11 +42,7 @@ class Places:
 
     def here(self) -> Place:
         """Return the place of the call that led into this package."""
-        outwards = []
-        frame = inspect.currentframe()
-        while frame is not None:
-            outwards.append((frame.f_code.co_filename, frame.f_lineno))
-            frame = frame.f_back
+        outwards = [(frame.f_code.co_filename, frame.f_lineno) for frame in _callers()]
         return self.find(reversed(outwards))
 
     def of_error(self, error: BaseException) -> Place:
@@ -66,6 +63,22 @@ class Places:
             elif not _is_machinery(file):
                 deeper = f"{one_line(file.removeprefix(self.folder + '/'))}:{line}"
         return Place(config=config, deeper=deeper)
+
+
+def modules_under_way() -> set[str]:
+    """Return the names of the modules whose top-level code has led to this call."""
+    return {
+        str(frame.f_globals.get("__name__"))
+        for frame in _callers()
+        if frame.f_code.co_name == "<module>"
+    }
+
+
+def _callers() -> Iterator[FrameType]:
+    frame = inspect.currentframe()
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
 
 
 def _is_machinery(file: str) -> bool:

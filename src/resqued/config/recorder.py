@@ -29,6 +29,8 @@ class Recorder:
 
     places: Places
     shuffle: Shuffle
+    #: The modules whose import has made calls; a second import would make them again.
+    modules: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
     workers: list[WorkerSpec] = field(default_factory=list)
     pools: list[PoolSpec] = field(default_factory=list)

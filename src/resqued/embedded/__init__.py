@@ -35,6 +35,7 @@ class Server:
     url: str
     folder: str  #: where its data and its log are
     hold: int  #: the descriptor that keeps it alive while any process has it open
+    guard: int  #: the pid of its guard
 
 
 @contextmanager
@@ -52,20 +53,35 @@ def running(folder: str | None, context: StartContext, *, wait: bool) -> Iterato
         raise
     finally:
         os.close(hold_reader)
-    try:
+    with held(hold, guard, wait=wait):
         if "error" in report:
             raise EmbeddedError(f"--embedded: {report['error']}")
-        yield Server(report["url"], report["folder"], hold)
+        yield Server(report["url"], report["folder"], hold, guard)
+
+
+@contextmanager
+def held(hold: int, guard: int, *, wait: bool) -> Iterator[None]:
+    """Let go of a running server afterwards, and ``wait`` for its end."""
+    try:
+        yield
     finally:
         os.close(hold)
         if wait:
-            select.select([guard], [], [], _STOP_TIMEOUT)
-        guard.close()
+            _wait_for_end(guard)
+
+
+def _wait_for_end(pid: int) -> None:
+    try:
+        guard = ProcessWatch(pid)
+    except ProcessLookupError:
+        return
+    select.select([guard], [], [], _STOP_TIMEOUT)
+    guard.close()
 
 
 def _start_guard(
     folder: str | None, context: StartContext, hold_reader: int
-) -> tuple[ProcessWatch, dict[str, Any]]:
+) -> tuple[int, dict[str, Any]]:
     reader, writer = os.pipe()
     arguments = [str(hold_reader), str(writer), folder or ""]
     try:
@@ -75,4 +91,4 @@ def _start_guard(
     with os.fdopen(reader, "rb") as pipe:
         said = pipe.read()
     report = json.loads(said) if said else {"error": "its guard ended before it had started"}
-    return ProcessWatch(pid), report
+    return pid, report

@@ -31,6 +31,29 @@ class Channel:
         self.is_closed = False
 
     @classmethod
+    def resume(cls, descriptor: int | None, incoming: bytes, outgoing: bytes) -> "Channel":
+        """Return a channel as ``unread`` and ``unsent`` had left it before an exec.
+
+        None is the descriptor of one that was closed.
+        """
+        channel = cls(socket.socket() if descriptor is None else socket.socket(fileno=descriptor))
+        if descriptor is None:
+            channel.close()
+        channel._incoming += incoming
+        channel._outgoing += outgoing
+        return channel
+
+    @property
+    def unread(self) -> bytes:
+        """The start of a line whose rest has not arrived."""
+        return bytes(self._incoming)
+
+    @property
+    def unsent(self) -> bytes:
+        """What the socket has not taken yet."""
+        return bytes(self._outgoing)
+
+    @classmethod
     def pair(cls) -> tuple["Channel", socket.socket]:
         """Return our end, and the other for the process that is to be started."""
         ours, theirs = socket.socketpair()

@@ -6,12 +6,11 @@ over, so a master and the listener of the next deploy understand each other.
 """
 
 import json
-import types
 import typing
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import asdict, dataclass
 
 from resqued.errors import ResquedError
+from resqued.typed import from_json
 
 #: Changes when an older reader would misunderstand a line.
 MAJOR = 1
@@ -31,6 +30,7 @@ class Boot:
     """Master to a new listener, first of all: what it needs to know to start."""
 
     generation: int
+    file_limit: int  #: how many open files a worker may have, whatever the master allows itself
     paths: tuple[str, ...]  #: the config files as the command line named them
     folder: str  #: the working directory, which those paths are relative to
     log_path: str | None  #: None: standard output
@@ -48,6 +48,21 @@ class Watched:
     """Master to listener: the kernel tells me of this pid's end; reap it when you like."""
 
     pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """Master to listener: have this slot's worker leave when its job is done.
+
+    The slot asks again afterwards, and waits: another generation may have its place.
+    """
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Master to listener: are you there? Answered by Pong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +95,15 @@ class BootFailed:
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
-    """Listener to master: everything is loaded; workers can be started."""
+class Proved:
+    """Listener to master: everything is loaded, and a canary has got through its hooks."""
 
     app_version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """Listener to master: my loop turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +140,14 @@ Message = (
     Boot
     | Grant
     | Watched
+    | Retire
+    | Ping
     | Elsewhere
     | Kill
     | Loaded
     | BootFailed
-    | Running
+    | Proved
+    | Pong
     | Ask
     | Started
     | NotStarted
@@ -156,22 +179,6 @@ def parse(line: bytes) -> Message | None:
     if kind is None:
         return None
     try:
-        return kind(**{f.name: _convert(content[f.name], f.type) for f in fields(kind)})
+        return from_json(kind, content)
     except (KeyError, TypeError) as error:
         raise MalformedMessageError(line, f"a wrong {kind.__name__}") from error
-
-
-def _convert(value: Any, annotation: Any) -> Any:
-    """Return ``value`` as ``annotation`` has it; raises TypeError if it is something else."""
-    origin = typing.get_origin(annotation)
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise TypeError(value)
-        return tuple(_convert(item, typing.get_args(annotation)[0]) for item in value)
-    if origin is types.UnionType:  # "X | None" is the only union in use
-        return None if value is None else _convert(value, typing.get_args(annotation)[0])
-    if annotation is float and type(value) is int:
-        return float(value)
-    if type(value) is not annotation:  # not isinstance: true is no pid
-        raise TypeError(value)
-    return value

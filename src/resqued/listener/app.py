@@ -13,6 +13,7 @@ from resqued.ipc.channel import Channel
 from resqued.listener import boot
 from resqued.listener.boot import BootError
 from resqued.listener.workers import Workers
+from resqued.log import LogFile
 from resqued.process import kernel
 from resqued.process.signals import HANDLED, SignalInbox
 from resqued.process.title import set_title
@@ -29,6 +30,7 @@ class State(Enum):
     """How far the listener is; shown in its title."""
 
     BOOTING = "booting"  #: loads configuration and application
+    PROVING = "proving"  #: waits for its canary to get through the hooks
     RUNNING = "running"  #: fills its slots
     SHUTDOWN = "shutdown"  #: waits for its workers to leave
 
@@ -36,12 +38,20 @@ class State(Enum):
 class Listener:
     """The parent of one generation's workers. Blocks only while it loads, and in hooks."""
 
-    def __init__(self, channel: Channel, order: messages.Boot, lifeline: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        order: messages.Boot,
+        lifeline: int,
+        clock: Clock,
+        log_file: LogFile | None,
+    ) -> None:
         """Prepare; ``lifeline`` is the descriptor that ends when the master does."""
         self._channel = channel
         self._order = order
         self._lifeline = lifeline
         self._clock = clock
+        self._follow_log = log_file.follow if log_file else _nothing
         self._waiter = Waiter()
         self._signals = SignalInbox(HANDLED)
         self._state = State.BOOTING
@@ -55,29 +65,32 @@ class Listener:
             self._show_title(0, 0)
             try:
                 workers = self._boot()
+                while self._state is not State.SHUTDOWN or workers.has_processes:
+                    self.tick(workers)
             except BootError as error:
                 self._channel.send_now(
                     messages.BootFailed(error.reason, error.is_config_unreadable)
                 )
                 return ExitCode.FAILED
-            self._waiter.watch(self._signals)
-            self._waiter.watch(self._channel)
-            while self._state is State.RUNNING or workers.alive:
-                self.tick(workers)
         return ExitCode.OK
 
     def tick(self, workers: Workers) -> None:
         """Do one round: ask for what is missing, wait for news, take the news in."""
-        workers.ask()
+        if self._state is State.RUNNING:
+            workers.ask()
         self._show_title(workers.alive, workers.configured)
         if not self._channel.is_closed:
             self._waiter.watch_writing(self._channel, wanted=self._channel.has_output)
-        ready = self._waiter.wait(workers.next_ask_in)
+        ready = self._waiter.wait(workers.next_ask_in if self._state is State.RUNNING else None)
         # Before anything is reaped: who ends after that must be able to wake the next wait.
         received = self._signals.drain()
         self._read_master(workers)
-        workers.read_gates(ready)
+        workers.listen(ready)
+        if Signals.SIGCHLD in received:
+            workers.child_ended()
         workers.reap()
+        if self._state is State.PROVING:
+            self._see_proof(workers)
         self._obey(received, workers)
 
     def _boot(self) -> Workers:
@@ -87,18 +100,43 @@ class Listener:
         self._app_version = boot.load_application(config)
         # From now on the loop notices the end of the master, and leaves gently.
         kernel.outlive_parent()
-        self._state = State.RUNNING
-        self._channel.send_now(messages.Running(self._app_version))
-        return self._workers(config)
+        self._waiter.watch(self._signals)
+        self._waiter.watch(self._channel)
+        self._state = State.PROVING
+        workers = self._workers(config)
+        try:
+            workers.start_canary()
+        except OSError as error:
+            raise BootError(f"cannot fork: {error}", is_config_unreadable=False) from error
+        self._see_proof(workers)
+        return workers
+
+    def _see_proof(self, workers: Workers) -> None:
+        """Go on when the canary is through; raises BootError if it failed."""
+        if workers.is_proved:
+            self._state = State.RUNNING
+            self._channel.send(messages.Proved(self._app_version))
+        elif workers.disproof is not None:
+            raise BootError(workers.disproof, is_config_unreadable=False)
 
     def _workers(self, config: Config) -> Workers:
-        def body(spec: WorkerSpec, ticket: Ticket) -> int:
+        def body(spec: WorkerSpec, ticket: Ticket, *, is_canary: bool) -> int:
             """In the forked child: let go of what is the listener's, then work."""
             workers.close()
             self._channel.close()
             self._waiter.close()
             self._signals.close()
-            return run_worker(WorkerTask(spec, config, ticket, self._lifeline))
+            return run_worker(
+                WorkerTask(
+                    spec=spec,
+                    config=config,
+                    ticket=ticket,
+                    lifeline=self._lifeline,
+                    file_limit=self._order.file_limit,
+                    is_canary=is_canary,
+                    follow_log=self._follow_log,
+                )
+            )
 
         workers = Workers(config, self._channel, self._waiter, self._clock, body)
         return workers
@@ -106,23 +144,30 @@ class Listener:
     def _read_master(self, workers: Workers) -> None:
         self._channel.flush()
         for message in self._channel.receive():
-            match message:
-                case messages.Grant(slot):
-                    workers.granted(slot)
-                case messages.Watched(pid):
-                    workers.watched(pid)
-                case messages.Elsewhere(count):
-                    self._elsewhere = count
-                case messages.Kill():
-                    self._stop(workers, Signals.SIGKILL)
-                case _:
-                    log.warning("The master sent what only a listener says")
+            self._take(workers, message)
         if self._channel.is_closed:
             self._master_is_gone(workers)
 
+    def _take(self, workers: Workers, message: messages.Message) -> None:
+        match message:
+            case messages.Grant(slot):
+                workers.granted(slot)
+            case messages.Watched(pid):
+                workers.watched(pid)
+            case messages.Retire(slot):
+                workers.retire(slot)
+            case messages.Elsewhere(count):
+                self._elsewhere = count
+            case messages.Ping():
+                self._channel.send(messages.Pong())
+            case messages.Kill():
+                self._stop(workers, Signals.SIGKILL)
+            case _:
+                log.warning("The master sent what only a listener says")
+
     def _master_is_gone(self, workers: Workers) -> None:
         self._waiter.forget_if_watched(self._channel)
-        if self._state is State.RUNNING:
+        if self._state is not State.SHUTDOWN:
             log.warning("The master is gone")
             self._stop(workers, Signals.SIGQUIT)
         workers.master_is_gone()
@@ -131,10 +176,12 @@ class Listener:
         for number in received:
             if number in _STOPPING:
                 self._stop(workers, number)
+            elif number is Signals.SIGCONT:
+                workers.signal(number)
 
     def _stop(self, workers: Workers, number: Signals) -> None:
         """Have every worker leave; one order more only passes its signal on."""
-        if self._state is State.RUNNING:
+        if self._state is not State.SHUTDOWN:
             self._state = State.SHUTDOWN
             log.info("Listener #%d is leaving (%s)", self._order.generation, number.name)
         workers.stop(number)
@@ -149,3 +196,7 @@ class Listener:
         if title != self._title:
             self._title = title
             set_title(title)
+
+
+def _nothing() -> None:
+    """There is no log file to follow."""

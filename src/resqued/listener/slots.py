@@ -20,37 +20,71 @@ log = logging.getLogger(__name__)
 class SlotState(Enum):
     """What is the case in one slot."""
 
-    IDLE = "idle"  #: nothing runs; asks for a worker as soon as the backoff allows
+    IDLE = "idle"  #: no worker; asks for one as soon as the backoff allows
     ASKING = "asking"  #: the master was asked, and has not granted yet
-    STARTING = "starting"  #: forked; builds its worker, runs its hooks, waits at the gate
+    STARTING = "starting"  #: granted and forked; builds its worker, or waits at the gate
     WORKING = "working"  #: let through
     STOPPING = "stopping"  #: told to leave; its end is expected
-    CLOSED = "closed"  #: nothing runs, and nothing will
+    CLOSED = "closed"  #: no worker, and there will be none
 
 
-#: States in which there is a process.
+#: States in which there is a worker that counts.
 _OCCUPIED = (SlotState.STARTING, SlotState.WORKING, SlotState.STOPPING)
 
 
+class Process:
+    """A forked worker: its pid, its gate, and how far it is."""
+
+    def __init__(self, body: Callable[[], int], gate: Gate, started_at: float) -> None:
+        """Fork. Raises OSError if there is no room for another process."""
+        self.pid = fork_child(body)
+        self.gate = gate
+        self.started_at = started_at
+        self.is_ready = False  #: whether it waits at its gate
+        self.is_watched = False  #: whether the master has said that it watches it
+        self.failure: str | None = None  #: what it has said of why it cannot start
+        self.job: str | None = None  #: what it has said that it works on
+
+    def listen(self) -> None:
+        """Take in what the worker says."""
+        for what, *rest in self.gate.read():
+            match what, rest:
+                case "ready", []:
+                    self.is_ready = True
+                case "failed", [str(reason)]:
+                    self.failure = reason
+                case "job", [str(name)]:
+                    self.job = name
+                case "idle", []:
+                    self.job = None
+                case _:
+                    pass  # a worker of a factory may say what it likes
+
+
 class WorkerSlot:
-    """One configured worker through all its incarnations. Lives in the listener."""
+    """One configured worker through all its incarnations. Lives in the listener.
+
+    Before its first grant a slot may hold a canary: a worker that is forked already, to prove
+    its generation, and waits at its gate until it is granted the slot.
+    """
 
     def __init__(self, number: int, spec: WorkerSpec, clock: Clock) -> None:
         self.number = number
         self.spec = spec
         self.state = SlotState.IDLE
-        self.pid = 0
-        self.gate: Gate | None = None
+        self.process: Process | None = None
         self._clock = clock
         self._backoff = Backoff(clock)
-        self._started_at = 0.0
-        self._is_watched = False  #: whether the master has said that it watches the process
-        self._is_ready = False  #: whether the worker waits at its gate
 
     @property
     def is_occupied(self) -> bool:
-        """Whether there is a process in this slot."""
+        """Whether there is a worker in this slot that counts."""
         return self.state in _OCCUPIED
+
+    @property
+    def pid(self) -> int:
+        """The worker's, or the canary's; 0 if there is none."""
+        return self.process.pid if self.process is not None else 0
 
     @property
     def due_in(self) -> float | None:
@@ -61,74 +95,92 @@ class WorkerSlot:
         """Note that the master was asked."""
         self._move(SlotState.IDLE, SlotState.ASKING)
 
-    def start(self, body: Callable[[], int], gate: Gate) -> None:
-        """Fork a worker that runs ``body`` behind ``gate``.
+    def fork(self, body: Callable[[], int], gate: Gate) -> None:
+        """Fork a process that runs ``body`` behind ``gate``: a canary until ``start``.
 
-        Raises OSError, with the slot back to waiting, if there is no room for a process.
+        Raises OSError if there is no room for a process.
         """
-        self._move(SlotState.ASKING, SlotState.STARTING)
-        self._is_watched = self._is_ready = False
-        self._started_at = self._clock.now()
         self._backoff.started()
-        try:
-            self.pid = fork_child(body)
-        except OSError:
-            self._backoff.ended(expected=False)
-            self.state = SlotState.IDLE
-            raise
-        self.gate = gate
+        self.process = Process(body, gate, self._clock.now())
 
-    def watched(self) -> bool:
-        """Note that the master watches the process; True if the worker may go now."""
-        self._is_watched = True
-        return self._open_if_due()
+    def not_forked(self) -> None:
+        """Note that there was no room for a process, or its gate: the slot waits again."""
+        self._move(SlotState.ASKING, SlotState.IDLE)
+        self._backoff.ended(expected=False)
 
-    def reached_gate(self) -> bool:
-        """Note that the worker is built; True if it may go now."""
-        self._is_ready = True
-        return self._open_if_due()
+    def start(self) -> None:
+        """Make what was forked the slot's worker: it was granted."""
+        self._move(SlotState.ASKING, SlotState.STARTING)
+
+    def open_if_due(self) -> bool:
+        """Let the worker through its gate if it is built and watched; True if that was now."""
+        process = self.process
+        if process is None or self.state is not SlotState.STARTING:
+            return False
+        if not (process.is_ready and process.is_watched):
+            return False
+        self.state = SlotState.WORKING
+        process.gate.open()
+        return True
 
     def send(self, number: Signals) -> None:
-        """Signal the worker, which is told to leave by that; nothing runs here afterwards."""
+        """Have the worker leave, by a signal; the slot asks again when it has."""
         if self.is_occupied:
             # Until it is through the gate it has no job, and no handler that understands QUIT.
             harmless = self.state is SlotState.STARTING and number is Signals.SIGQUIT
             self.state = SlotState.STOPPING
             signals.send(self.pid, Signals.SIGTERM if harmless else number)
-        else:
-            self.state = SlotState.CLOSED
 
-    def reap(self) -> WorkerSummary | None:
-        """Return the worker's life if it is over and the master knows; the slot is free then."""
-        if not (self.is_occupied and self._is_watched):
+    def pass_on(self, number: Signals) -> None:
+        """Send a signal that asks nobody to leave to a worker that understands it."""
+        if self.state is SlotState.WORKING:
+            signals.send(self.pid, number)
+
+    def close(self, number: Signals) -> None:
+        """Have the worker, or the canary, leave, and let none follow."""
+        if self.is_occupied:
+            self.send(number)
+            return
+        self.state = SlotState.CLOSED
+        if self.process is not None:  # a canary, which has nothing to finish
+            signals.send(self.pid, Signals.SIGKILL)
+
+    def reap(self, *, closing: bool) -> WorkerSummary | None:
+        """Return the worker's life if it is over and the master knows; the slot is free then.
+
+        Its gate is the caller's to close.
+
+        The end of a canary is nobody's business; it only makes the slot wait a little.
+        ``closing``: no worker is to follow.
+        """
+        process = self.process
+        if process is None or (self.is_occupied and not process.is_watched):
             return None
-        status = reaper.reap(self.pid)
+        status = reaper.reap(process.pid)
         if status is None:
             return None
+        process.listen()  # its last words
+        self._end_left_overs(status)
+        self.process = None
         told = self.state is SlotState.STOPPING
+        worked = self.is_occupied
         self._backoff.ended(expected=told)
-        self._log_end(status, told=told)
-        self.state = SlotState.CLOSED if told else SlotState.IDLE
-        return WorkerSummary(self.spec.queues, self._clock.now() - self._started_at, status)
+        if worked:
+            self._log_end(status, told=told)
+            self.state = SlotState.CLOSED if closing else SlotState.IDLE
+        life = self._clock.now() - process.started_at
+        return WorkerSummary(self.spec.queues, life, status) if worked else None
 
-    def take_gate(self) -> Gate | None:
-        """Hand over the gate, for closing; it is no longer the slot's."""
-        gate, self.gate = self.gate, None
-        return gate
-
-    def _open_if_due(self) -> bool:
-        if self.state is not SlotState.STARTING or not (self._is_watched and self._is_ready):
-            return False
-        self.state = SlotState.WORKING
-        assert self.gate is not None
-        self.gate.open()
-        return True
+    def _end_left_overs(self, status: ExitStatus) -> None:
+        """Kill what a killed worker has left in its process group: nothing may run unseen."""
+        if status.signal is not None:
+            signals.send_group(status.pid, Signals.SIGKILL)
 
     def _log_end(self, status: ExitStatus, *, told: bool) -> None:
         level = logging.INFO if told else logging.WARNING
         pause = "" if told else f"; next start in {self._backoff.due_in:.0f} s"
         queues = ",".join(self.spec.queues)
-        log.log(level, "Worker %d for %s ended: %s%s", self.pid, queues, status, pause)
+        log.log(level, "Worker %d for %s ended: %s%s", status.pid, queues, status, pause)
 
     def _move(self, source: SlotState, target: SlotState) -> None:
         if self.state is not source:

@@ -1,8 +1,8 @@
 """The listener's workers: fill the slots, let the built ones through, notice who has left."""
 
 import logging
-from collections.abc import Callable
 from signal import Signals
+from typing import Protocol
 
 from resqued.clock import Clock
 from resqued.config.hooks import run_hooks
@@ -10,14 +10,23 @@ from resqued.config.model import Config, WorkerSpec
 from resqued.ipc import messages
 from resqued.ipc.channel import Channel
 from resqued.listener.slots import SlotState, WorkerSlot
+from resqued.process.limits import TimeOverError, time_limit
 from resqued.process.waiter import Source, Waiter
 from resqued.worker.gate import Gate, Ticket
 from resqued.worker.summary import WorkerSummary
 
 log = logging.getLogger(__name__)
 
-#: What a forked child runs, given its configuration and its place at the gate.
-WorkerBody = Callable[[WorkerSpec, Ticket], int]
+#: Seconds that the after_exit hooks may take for one worker; meanwhile nothing else happens here.
+AFTER_EXIT_TIMEOUT = 30.0
+
+
+class WorkerBody(Protocol):
+    """What a forked child runs."""
+
+    def __call__(self, spec: WorkerSpec, ticket: Ticket, *, is_canary: bool) -> int:
+        """Be a worker, or a canary; returns the exit status."""
+        ...
 
 
 class Workers:
@@ -31,6 +40,9 @@ class Workers:
         self._waiter = waiter
         self._body = body
         self._slots = [WorkerSlot(n, spec, clock) for n, spec in enumerate(config.workers)]
+        self._is_closing = False
+        self._may_reap = False  #: whether a worker may have ended, or may be reaped now, since
+        self._last_words: str | None = None  #: of a process that could not start
 
     @property
     def configured(self) -> int:
@@ -39,14 +51,44 @@ class Workers:
 
     @property
     def alive(self) -> int:
-        """How many slots have a process."""
+        """How many slots have a worker; a canary is none yet."""
         return sum(slot.is_occupied for slot in self._slots)
+
+    @property
+    def has_processes(self) -> bool:
+        """Whether a worker or a canary is left."""
+        return any(slot.process is not None for slot in self._slots)
 
     @property
     def next_ask_in(self) -> float | None:
         """Seconds until a slot's backoff is over; None: no slot waits for the clock."""
         due = (slot.due_in for slot in self._slots)
         return min((seconds for seconds in due if seconds is not None), default=None)
+
+    # --- proof ----------------------------------------------------------------------------
+
+    def start_canary(self) -> None:
+        """Fork the first slot's worker ahead of its grant. Raises OSError."""
+        if self._slots:
+            self._fork(self._slots[0], is_canary=True)
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether the canary is through its hooks, or there is nothing to prove."""
+        return not self._slots or self._canary_is_ready()
+
+    @property
+    def disproof(self) -> str | None:
+        """Why the canary did not get through; None: it did, or still may."""
+        if self.is_proved or self._slots[0].process is not None:
+            return None
+        return self._last_words or "the canary was killed before it was ready"
+
+    def _canary_is_ready(self) -> bool:
+        process = self._slots[0].process
+        return process is not None and process.is_ready
+
+    # --- the master's orders --------------------------------------------------------------
 
     def ask(self) -> None:
         """Ask the master for every slot that is empty and due."""
@@ -56,82 +98,118 @@ class Workers:
                 self._channel.send(messages.Ask(slot.number))
 
     def granted(self, number: int) -> None:
-        """Fork the worker that the master has granted, if it is still wanted."""
+        """Start the worker that the master has granted, if it is still wanted."""
         slot = self._slots[number]
         if slot.state is not SlotState.ASKING:
             self._channel.send(messages.NotStarted(number))
             return
-        gate, ticket = Gate.pair()
-
-        def body() -> int:
-            gate.close()
-            return self._body(slot.spec, ticket)
-
-        try:
-            slot.start(body, gate)
-        except OSError as error:
-            log.error("Cannot fork a worker: %s", error)  # noqa: TRY400 - the line says all
-            gate.close()
-            self._channel.send(messages.NotStarted(number))
-        else:
-            self._waiter.watch(gate)
-            self._channel.send(messages.Started(number, slot.pid))
-        finally:
-            ticket.close()
+        if slot.process is None:
+            try:
+                self._fork(slot, is_canary=False)
+            except OSError as error:
+                log.error("Cannot fork a worker: %s", error)  # noqa: TRY400 - the line says all
+                slot.not_forked()
+                self._channel.send(messages.NotStarted(number))
+                return
+        slot.start()
+        self._channel.send(messages.Started(number, slot.pid))
 
     def watched(self, pid: int) -> None:
         """Note that the master watches ``pid``: it may pass its gate, and be reaped."""
-        slot = next((slot for slot in self._slots if slot.is_occupied and slot.pid == pid), None)
-        if slot is not None and slot.watched():
-            self._works(slot)
-
-    def read_gates(self, ready: list[Source]) -> None:
-        """Take in which workers have been built."""
-        reached = {id(source) for source in ready}
         for slot in self._slots:
-            if slot.gate is None or id(slot.gate) not in reached:
-                continue
-            if not slot.gate.is_reached():
-                self._close_gate(slot)
-            elif slot.reached_gate():
-                self._works(slot)
+            if slot.process is not None and slot.pid == pid:
+                slot.process.is_watched = True
+                self._may_reap = True  # it may have ended before, which was left alone then
+                self._open_if_due(slot)
 
-    def reap(self) -> None:
-        """Take in which workers have ended, and run the ``after_exit`` hooks for them."""
-        for slot in self._slots:
-            summary = slot.reap()
-            if summary is not None:
-                self._close_gate(slot)
-                self._run_after_exit(summary)
+    def retire(self, number: int) -> None:
+        """Have a worker leave when its job is done; its slot asks again."""
+        self._slots[number].send(Signals.SIGQUIT)
 
     def stop(self, number: Signals) -> None:
         """Tell every worker to leave, by this signal, and start no other."""
+        self._is_closing = True
         for slot in self._slots:
-            slot.send(number)
+            slot.close(number)
+
+    def signal(self, number: Signals) -> None:
+        """Pass a signal on that asks nobody to leave."""
+        for slot in self._slots:
+            slot.pass_on(number)
 
     def master_is_gone(self) -> None:
         """Nobody else waits for the ends of our workers now, so they may be reaped."""
+        self._may_reap = True
         for slot in self._slots:
-            slot.watched()
+            if slot.process is not None:
+                slot.process.is_watched = True
+
+    # --- news -----------------------------------------------------------------------------
+
+    def listen(self, ready: list[Source]) -> None:
+        """Take in what the workers have said: that they are built, or why they cannot be."""
+        spoken = {id(source) for source in ready}
+        for slot in self._slots:
+            process = slot.process
+            if process is not None and id(process.gate) in spoken:
+                process.listen()
+                if process.gate.is_closed:
+                    self._waiter.forget_if_watched(process.gate)
+                self._open_if_due(slot)
+
+    def child_ended(self) -> None:
+        """Note that the kernel has reported the end of a child (SIGCHLD)."""
+        self._may_reap = True
+
+    def reap(self) -> None:
+        """Take in which workers have ended, and run the ``after_exit`` hooks for them."""
+        if not self._may_reap:
+            return
+        self._may_reap = False
+        for slot in self._slots:
+            process = slot.process
+            if process is None:
+                continue
+            summary = slot.reap(closing=self._is_closing)
+            if slot.process is None:
+                self._last_words = process.failure
+                self._waiter.forget_if_watched(process.gate)
+                process.gate.close()
+            if summary is not None:
+                self._run_after_exit(summary)
 
     def close(self) -> None:
         """In a forked child: let go of the gates of the others."""
         for slot in self._slots:
-            if slot.gate is not None:
-                slot.gate.close()
+            if slot.process is not None:
+                slot.process.gate.close()
 
-    def _works(self, slot: WorkerSlot) -> None:
-        self._channel.send(messages.WorkerReady(slot.number, slot.pid))
-        log.info("Worker %d for %s works", slot.pid, ",".join(slot.spec.queues))
+    def _fork(self, slot: WorkerSlot, *, is_canary: bool) -> None:
+        gate, ticket = Gate.pair()
 
-    def _close_gate(self, slot: WorkerSlot) -> None:
-        gate = slot.take_gate()
-        if gate is not None:
-            self._waiter.forget(gate)
+        def body() -> int:
             gate.close()
+            return self._body(slot.spec, ticket, is_canary=is_canary)
+
+        try:
+            slot.fork(body, gate)
+        except OSError:
+            gate.close()
+            raise
+        finally:
+            ticket.close()
+        self._waiter.watch(gate)
+
+    def _open_if_due(self, slot: WorkerSlot) -> None:
+        if slot.open_if_due():
+            self._channel.send(messages.WorkerReady(slot.number, slot.pid))
+            log.info("Worker %d for %s works", slot.pid, ",".join(slot.spec.queues))
 
     def _run_after_exit(self, summary: WorkerSummary) -> None:
         try:
-            run_hooks(self._after_exit, summary)
+            with time_limit(AFTER_EXIT_TIMEOUT):
+                run_hooks(self._after_exit, summary)
+        except TimeOverError:
+            log.error("after_exit took more than %g s and was cut off", AFTER_EXIT_TIMEOUT)  # noqa: TRY400
         except Exception:
             log.exception("An after_exit hook failed")

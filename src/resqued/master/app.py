@@ -6,38 +6,51 @@ from signal import Signals
 from resqued import __version__
 from resqued.clock import Clock
 from resqued.exit_codes import ExitCode
-from resqued.ipc import messages
-from resqued.master.generations import Stage
+from resqued.master import replace
+from resqued.master.commands import Commands
 from resqued.master.listeners import Listeners
-from resqued.master.options import Options, StartReport
+from resqued.master.options import FirstStart, Options
 from resqued.master.pool import Pool
-from resqued.master.shutdown import Shutdown, Urgency
+from resqued.master.replace import Replacement
+from resqued.master.shutdown import Shutdown
+from resqued.master.state import SCHEMA, SavedState, save_generations
+from resqued.master.steering import Steering
 from resqued.process import kernel, signals
-from resqued.process.signals import SignalInbox
+from resqued.process.reaper import ExitStatus
+from resqued.process.signals import HANDLED, SignalInbox
 from resqued.process.start_context import StartContext
 from resqued.process.title import set_title
 from resqued.process.waiter import Waiter
 
 log = logging.getLogger(__name__)
 
-_STOPPING = (Signals.SIGQUIT, Signals.SIGTERM, Signals.SIGINT)
-#: Must not end the master, whose life the workers hang on: containers and systemd send them.
-_HARMLESS = (Signals.SIGHUP, Signals.SIGUSR1, Signals.SIGUSR2, Signals.SIGCONT)
-
 
 class Master:
     """The long-lived process above all others. It never blocks but in ``tick``'s wait."""
 
     def __init__(
-        self, options: Options, context: StartContext, clock: Clock, report: StartReport
+        self,
+        options: Options,
+        context: StartContext,
+        clock: Clock,
+        report: FirstStart,
+        resumed: SavedState | None = None,
     ) -> None:
+        """Prepare to start, or to go on from ``resumed``, what this process was before an exec."""
         self._options = options
+        self._context = context
+        self._clock = clock
+        self._resumed = resumed
         self._waiter = Waiter()
-        self._signals = SignalInbox((*_STOPPING, *_HARMLESS, Signals.SIGCHLD))
-        self._listeners = Listeners(options, context, clock, report, self._waiter)
+        self._signals = SignalInbox(HANDLED)
+        self._listeners = Listeners(options, context, clock, report, self._waiter, resumed)
         self._generations = self._listeners.generations
         self._pool = Pool(self._generations, self._waiter, clock)
+        self._steering = Steering(self._listeners, self._pool, clock)
         self._shutdown = Shutdown(clock)
+        self._commands = Commands(self._steering, self._shutdown, self._listeners, self._pool)
+        self._replacement: Replacement | None = None
+        self._is_approved = False  #: whether the installed program is fit to take over
         self._title = ""
 
     def run(self) -> ExitCode:
@@ -45,6 +58,8 @@ class Master:
         kernel.become_subreaper()
         with self._signals:
             self._waiter.watch(self._signals)
+            if self._resumed is not None:
+                self._go_on(self._resumed)
             while not self._is_done:
                 self.tick()
         self._waiter.close()
@@ -56,12 +71,10 @@ class Master:
 
     def tick(self) -> None:
         """Do one round: act on what is the case, wait for news, take the news in."""
-        if self._shutdown.is_asked_for:
-            self._escalate()
-        else:
-            self._listeners.start_if_due()
-            self._pool.grant()
-            self._pool.retire()
+        self._commands.carry_on()
+        self._listeners.kill_hanging()
+        self._listeners.watch_missing()
+        self._replace_if_wanted()
         self._show_title()
         self._listeners.watch_output()
         ready = self._waiter.wait(self._patience)
@@ -69,9 +82,13 @@ class Master:
         received = self._signals.drain()
         self._listeners.read()
         self._pool.notice_ends(ready)
-        self._listeners.reap()
+        for status in self._listeners.reap():
+            self._stranger_ended(status)
         self._generations.forget_empty()
-        self._obey(received)
+        for number in received:
+            self._commands.obey(number)
+        if self._is_approved:
+            self._become_installed()
 
     @property
     def _is_done(self) -> bool:
@@ -84,49 +101,81 @@ class Master:
     @property
     def _patience(self) -> float | None:
         """Seconds until something is due that no descriptor reports; None: nothing is."""
-        if self._shutdown.is_asked_for:
-            return self._shutdown.wake_in(self._generations.stop_timeout)
-        due = (self._listeners.next_start_in, self._pool.next_look_in)
+        due = [self._listeners.next_deadline_in, self._commands.next_step_in]
+        if self._replacement is not None:
+            due.append(self._replacement.due_in)
         return min((seconds for seconds in due if seconds is not None), default=None)
 
-    def _obey(self, received: list[Signals]) -> None:
-        for number in received:
-            if number in _STOPPING and self._shutdown.ask(number):
-                log.info("%s received, stopping", number.name)
-                self._pass_on()
-
-    def _pass_on(self) -> None:
-        """Tell everything below what was asked; a listener tells its own workers."""
-        if self._shutdown.urgency is Urgency.KILL:
-            self._order_kill()
+    def _stranger_ended(self, status: ExitStatus) -> None:
+        """Take in the end of a child that is no listener: a probe, or an adopted process."""
+        replacement = self._replacement
+        if replacement is None or status.pid != replacement.pid:
+            log.debug("Reaped process %d: %s", status.pid, status)
+            if status.signal is not None:  # what an adopted worker has left must not run unseen
+                signals.send_group(status.pid, Signals.SIGKILL)
             return
-        for generation in self._generations.with_listener:
-            signals.send(generation.pid, self._shutdown.signal)
-            if generation.stage is Stage.RUNNING:
-                generation.stage = Stage.LEAVING
-        self._pool.signal_orphans(self._shutdown.signal)
+        self._replacement = None
+        self._is_approved = replacement.is_good(status)
 
-    def _order_kill(self) -> None:
-        for generation in self._generations.with_listener:
-            generation.channel.send(messages.Kill())
-        self._pool.signal_orphans(Signals.SIGKILL)
+    # --- re-exec ---------------------------------------------------------------------------
 
-    def _escalate(self) -> None:
-        """Kill what had its time: what is left of workers, a listener that hangs."""
-        if self._shutdown.is_time_over(self._generations.stop_timeout):
-            log.warning("Not all has stopped in time, killing what is left")
-            self._order_kill()
-        for generation in self._generations.with_listener:
-            hangs = generation.stage is Stage.BOOTING and self._shutdown.must_kill_booting
-            if hangs or self._shutdown.must_kill_listeners:
-                signals.send(generation.pid, Signals.SIGKILL)
-        if self._shutdown.must_kill_listeners:
-            self._pool.signal_orphans(Signals.SIGKILL)
+    def _replace_if_wanted(self) -> None:
+        if self._replacement is not None:
+            self._replacement.end_if_overdue()
+        elif self._commands.wants_replacement:
+            self._commands.wants_replacement = False
+            try:
+                self._replacement = Replacement(self._context, self._state(), self._clock)
+            except OSError as error:
+                log.error("Cannot start %s: %s", self._context.program, error)  # noqa: TRY400
+
+    def _become_installed(self) -> None:
+        """Exec the installed program; signals are held back, so that none falls between."""
+        self._is_approved = False
+        if self._shutdown.is_asked_for:
+            return
+        self._steering.give_up_booting()
+        with signals.blocked():
+            pending = self._signals.drain()
+            replace.become(self._context, self._state(pending))
+        for received in pending:
+            self._commands.obey(received)
+
+    def _state(self, pending: list[Signals] | None = None) -> SavedState:
+        owner, fallback = self._generations.owner, self._generations.fallback
+        lifeline = self._listeners.lifeline
+        return SavedState(
+            schema=SCHEMA,
+            options=self._options,
+            program=self._context.program,
+            folder=self._context.folder,
+            lifeline=(lifeline.reader, lifeline.writer),
+            file_limit=self._listeners.file_limit,
+            generations=save_generations(self._generations),
+            last_number=self._generations.last_number,
+            owner=owner.number if owner else None,
+            fallback=fallback.number if fallback else None,
+            is_paused=self._commands.is_paused,
+            pending=tuple(pending or ()),
+        )
+
+    def _go_on(self, state: SavedState) -> None:
+        log.info("resqued %s has taken over from itself", __version__)
+        self._listeners.watch_all()
+        self._commands.resume(is_paused=state.is_paused)
+        for number in state.pending:
+            self._commands.obey(Signals(number))
+        # What ended meanwhile will not be reported by a signal again.
+        self._listeners.read()
+        for status in self._listeners.reap():
+            self._stranger_ended(status)
 
     def _show_title(self) -> None:
+        paused = " [paused]" if self._commands.is_paused else ""
         title = (
             f"resqued-{__version__} master [gen {self._generations.last_number}]"
-            f" [{len(self._generations.with_listener)} running] {' '.join(self._options.paths)}"
+            f" [{len(self._generations.with_listener)} running]{paused}"
+            f" {' '.join(self._options.paths)}"
         )
         if title != self._title:
             self._title = title

@@ -1,4 +1,4 @@
-"""Who may start, and who must go next: the rules of daemon.md 6.1 and 6.2, from values alone."""
+"""Who may start, and who must go next, from values alone (docs/processes.md)."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -60,31 +60,32 @@ def grants(live: Iterable[Live], plan: Plan, asking: Sequence[int]) -> list[int]
 
 
 def next_to_leave(live: Sequence[Live], plan: Plan, now: float) -> Live | None:
-    """Return the worker of a former generation to be told to leave now, if one may be.
+    """Return the worker of another generation to be told to leave now, if one may be.
 
     At most a tenth of the plan, and at least one worker, is missing at any time because of this,
-    in all and per queue list. First those whose list the plan no longer has, then those whose
-    list has too many, then any.
+    in all and per queue list. First those that do not work yet, whom nobody will miss, then those
+    whose list the plan no longer has, then those whose list has too many, then any.
     """
+    others = [w for w in live if w.generation != plan.generation and w.phase is not Phase.TOLD]
+    idle = next((worker for worker in others if not _is_serving(worker, now)), None)
+    if idle is not None:
+        return idle
     asked_for = Counter(plan.slots)
     alive = Counter(worker.queues for worker in live)
     serving = Counter(worker.queues for worker in live if _is_serving(worker, now))
     if serving.total() - 1 < _floor(len(plan.slots)):
         return None
-    candidates = [
-        worker
-        for worker in live
-        if worker.generation != plan.generation
-        and worker.phase is not Phase.TOLD
-        and serving[worker.queues] - 1 >= _floor(asked_for[worker.queues])
-    ]
 
     def urgency(worker: Live) -> int:
         if not asked_for[worker.queues]:
             return 0
         return 1 if alive[worker.queues] > asked_for[worker.queues] else 2
 
-    return min(candidates, key=urgency, default=None)
+    return min(
+        (w for w in others if serving[w.queues] - 1 >= _floor(asked_for[w.queues])),
+        key=urgency,
+        default=None,
+    )
 
 
 def _is_serving(worker: Live, now: float) -> bool:

@@ -1,21 +1,27 @@
 """The generations the master knows: each a listener, and the workers counted as alive."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from enum import Enum
+from signal import Signals
 
 from resqued.ipc.channel import Channel
 from resqued.master.cap import Live, Phase, Plan
 from resqued.process.watch import ProcessWatch
 
+#: Seconds that a listener which was told to leave while it loaded gets before it is killed: the
+#: application's code may hang there, where no handler of ours acts.
+BOOTING_MOMENT = 1.0
+#: Seconds of work after which a worker's start was no failure, however it ends.
+PROOF_OF_LIFE = 1.0
+
 
 class Stage(Enum):
     """How far a generation is."""
 
-    BOOTING = "booting"  #: its listener loads the files and the application
-    RUNNING = "running"  #: loaded; its listener asks for workers
-    FAILED = "failed"  #: it could not load; its listener leaves by itself
-    LEAVING = "leaving"  #: its listener was told to stop
+    BOOTING = "booting"  #: its listener loads the files and the application, or its canary does
+    PROVED = "proved"  #: works, or could: its listener asks for workers
+    LEAVING = "leaving"  #: its listener was told to stop, or stops because it cannot start
     GONE = "gone"  #: its listener has ended; workers may have outlived it
 
 
@@ -24,51 +30,100 @@ class Worker:
 
     def __init__(self, live: Live) -> None:
         self.live = live
+        self.pid: int | None = None
         self.watch: ProcessWatch | None = None
+        self.ready_at: float | None = None  #: on the master's clock
 
-    def started(self, watch: ProcessWatch) -> None:
-        """Note that it was forked, and how its end will be known."""
+    def watched(self, watch: ProcessWatch) -> None:
+        """Note how its end will be known."""
         self.watch = watch
-        self.live = replace(self.live, phase=Phase.STARTING)
+        if self.live.phase is Phase.GRANTED:
+            self.live = replace(self.live, phase=Phase.STARTING)
 
-    def ready(self) -> None:
+    def ready(self, now: float) -> None:
         """Note that it works."""
         if self.live.phase is Phase.STARTING:
             self.live = replace(self.live, phase=Phase.READY)
+            self.ready_at = now
 
     def told(self, now: float) -> None:
-        """Note that it was told to leave."""
+        """Note that it was told to leave, or will be as soon as it has been forked."""
         self.live = replace(self.live, phase=Phase.TOLD, told_at=now)
+
+    def has_proved_itself(self, now: float) -> bool:
+        """Whether it has worked long enough for its start to count as a good one."""
+        return self.ready_at is not None and now - self.ready_at >= PROOF_OF_LIFE
 
 
 class Generation:
     """One listener and its workers, by slot."""
 
-    def __init__(self, number: int, pid: int, channel: Channel) -> None:
+    def __init__(self, number: int, pid: int, channel: Channel, now: float) -> None:
         self.number = number
         self.pid = pid
         self.channel = channel
         self.stage = Stage.BOOTING
+        self.started_at = now
+        self.kill_at: float | None = None  #: when a listener that does not leave is killed
+        self.has_failed = False  #: whether it could not start
+        self.told_by = Signals.SIGQUIT  #: how its workers are told to leave
         self.plan: Plan | None = None
+        self.boot_timeout: float | None = None  #: seconds, if its files say so
         self.stop_timeout = 15.0  #: seconds; until the files have been read
         self.asking: dict[int, None] = {}  #: slots that wait for a grant, oldest first
         self.workers: dict[int, Worker] = {}
+        self.failed_starts = 0  #: workers in a row that did not get to work, or not for long
         self.told_elsewhere = 0  #: what its listener last heard of workers elsewhere
+        self.heard_at = now  #: when its listener last answered
+        self.is_silent = False  #: whether it has been reported that it does not answer
 
     @property
     def has_listener(self) -> bool:
         """Whether its listener's process is still there."""
         return self.stage is not Stage.GONE
 
-    def loaded(self, slots: tuple[tuple[str, ...], ...], stop_timeout: float) -> None:
+    @property
+    def is_complete(self) -> bool:
+        """Whether every configured worker works."""
+        return self.plan is not None and len(self.plan.slots) == sum(
+            worker.live.phase is Phase.READY for worker in self.workers.values()
+        )
+
+    @property
+    def has_untold_workers(self) -> bool:
+        """Whether somebody still has to be told to leave."""
+        return any(worker.live.phase is not Phase.TOLD for worker in self.workers.values())
+
+    def loaded(
+        self,
+        slots: tuple[tuple[str, ...], ...],
+        boot_timeout: float | None,
+        stop_timeout: float,
+    ) -> None:
         """Note what its configuration asks for."""
         self.plan = Plan(self.number, tuple(frozenset(queues) for queues in slots))
+        self.boot_timeout = boot_timeout
         self.stop_timeout = stop_timeout
 
-    def running(self) -> None:
-        """Note that everything is loaded."""
-        if self.stage is Stage.BOOTING and self.plan is not None:
-            self.stage = Stage.RUNNING
+    def leave(self, now: float, told_by: Signals = Signals.SIGQUIT) -> None:
+        """Note that its listener, and by it every worker, was told to stop."""
+        self.told_by = told_by
+        if self.stage is Stage.BOOTING:
+            self.kill_at = now + BOOTING_MOMENT
+        self.stage = Stage.LEAVING
+        self.asking.clear()
+        self.tell_all(now)
+
+    def failed(self, now: float) -> None:
+        """Note that it cannot start; its listener leaves by itself, or is told to."""
+        self.has_failed = True
+        self.leave(now)
+
+    def tell_all(self, now: float) -> None:
+        """Note that all its workers were told to leave."""
+        for worker in self.workers.values():
+            if worker.live.phase is not Phase.TOLD:
+                worker.told(now)
 
     def ask(self, slot: int) -> None:
         """Note that a slot waits for a grant."""
@@ -85,52 +140,119 @@ class Generation:
     def has_open_grant(self, slot: int) -> bool:
         """Whether the slot was granted and its worker not reported yet."""
         worker = self.workers.get(slot)
-        return worker is not None and worker.watch is None
-
-    def worker_started(self, slot: int, watch: ProcessWatch) -> None:
-        """Note that the granted worker was forked."""
-        self.workers[slot].started(watch)
-
-    def worker_ready(self, slot: int) -> None:
-        """Note that the slot's worker works; it may have ended in the meantime."""
-        worker = self.workers.get(slot)
-        if worker is not None:
-            worker.ready()
+        return worker is not None and worker.pid is None
 
     def give_back(self, slot: int) -> None:
         """Take a grant back that was not used."""
         if self.has_open_grant(slot):
             del self.workers[slot]
 
+    def worker_started(self, slot: int, pid: int) -> None:
+        """Note that the granted worker was forked; it is still to be watched."""
+        self.workers[slot].pid = pid
+
+    def worker_ready(self, slot: int, now: float) -> None:
+        """Note that the slot's worker works; it may have ended in the meantime."""
+        worker = self.workers.get(slot)
+        if worker is not None:
+            worker.ready(now)
+
+    def worker_ended(self, slot: int, now: float) -> None:
+        """Count the slot's worker no longer, and see whether its start was a failure."""
+        ended = self.workers.pop(slot)
+        if ended.live.phase is Phase.TOLD:
+            return
+        others = self.workers.values()
+        if ended.has_proved_itself(now) or any(w.has_proved_itself(now) for w in others):
+            self.failed_starts = 0
+        if not ended.has_proved_itself(now):
+            self.failed_starts += 1
+
+    def signal_told(self) -> None:
+        """Tell those that were told to leave once more, directly.
+
+        Their listener may have ended, or hang, before it had passed the order on.
+        """
+        for worker in self.workers.values():
+            if worker.live.phase is Phase.TOLD and worker.watch is not None:
+                worker.watch.send(self.told_by)
+
     def listener_ended(self) -> None:
         """Note that the listener is gone.
 
-        A worker that it had forked and not yet reported waits at its gate and leaves when it
-        finds nobody there, so an open grant is void.
+        A worker that was not watched yet had not been let through its gate, and ends with its
+        listener: such a grant is void.
         """
         self.stage = Stage.GONE
         self.channel.close()
         self.asking.clear()
-        for slot in list(self.workers):
-            self.give_back(slot)
+        self.workers = {s: w for s, w in self.workers.items() if w.watch is not None}
+        self.signal_told()
 
 
 class Generations:
-    """Every generation that still has a listener or a live worker, oldest first."""
+    """Every generation that still has a listener or a live worker, oldest first.
 
-    def __init__(self) -> None:
-        self._all: list[Generation] = []
+    The owner is the one proved last: it alone may start workers. The fallback is the owner
+    before it, which becomes the owner again if the new one fails before it has taken over.
+    """
+
+    def __init__(self, known: Iterable[Generation] = ()) -> None:
+        self._all = list(known)
         self.last_number = 0
+        self.owner: Generation | None = None
+        self.fallback: Generation | None = None
 
     def __iter__(self) -> Iterator[Generation]:
         return iter(self._all)
 
-    def add(self, pid: int, channel: Channel) -> Generation:
+    def add(self, pid: int, channel: Channel, now: float) -> Generation:
         """Note a listener that was just started."""
         self.last_number += 1
-        generation = Generation(self.last_number, pid, channel)
+        generation = Generation(self.last_number, pid, channel, now)
         self._all.append(generation)
         return generation
+
+    def proved(self, generation: Generation) -> None:
+        """Make a generation that has proved itself the owner."""
+        generation.stage = Stage.PROVED
+        # An owner that has not taken over yet is nothing to fall back on, but what it had is.
+        self.fallback, self.owner = self.fallback or self.owner, generation
+
+    def disown(self) -> Generation | None:
+        """Take the owner's right away; returns the new owner, if there is one to fall back on."""
+        self.owner, self.fallback = self.fallback, None
+        return self.owner
+
+    def lost(self, generation: Generation) -> None:
+        """Forget that a generation could own or be fallen back on: its listener stops."""
+        if generation is self.owner:
+            self.disown()
+        elif generation is self.fallback:
+            self.fallback = None
+
+    def change_over(self) -> bool:
+        """Give up the fallback once the owner is complete and alone; returns whether that is new.
+
+        Until its last worker is replaced, a fallback keeps its listener.
+        """
+        if self.fallback is None or self.owner is None or not self.owner.is_complete:
+            return False
+        if any(g.workers for g in self._all if g is not self.owner):
+            return False
+        self.fallback = None
+        return True
+
+    def superseded(self) -> list[Generation]:
+        """Return those whose listener has nothing left to do but to see its workers go."""
+        kept = (self.owner, self.fallback)
+        return [
+            generation
+            for generation in self._all
+            if generation.stage is Stage.PROVED
+            and generation not in kept
+            and not generation.has_untold_workers
+        ]
 
     def forget_empty(self) -> None:
         """Drop the generations of which no process is left."""
@@ -152,15 +274,18 @@ class Generations:
         return [generation for generation in self._all if generation.has_listener]
 
     @property
-    def current(self) -> Generation | None:
-        """The newest that is meant to run; a new one is started only when there is none."""
-        stages = (Stage.BOOTING, Stage.RUNNING, Stage.FAILED)
-        return next((g for g in reversed(self._all) if g.stage in stages), None)
+    def booting(self) -> Generation | None:
+        """The one that is loading; there is never more than one."""
+        return next((g for g in self._all if g.stage is Stage.BOOTING), None)
 
     @property
-    def owner(self) -> Generation | None:
-        """The newest that has loaded everything: it alone may start workers."""
-        return next((g for g in reversed(self._all) if g.stage is Stage.RUNNING), None)
+    def failing(self) -> bool:
+        """Whether one that could not start has not gone yet; its end decides the backoff."""
+        return any(g.has_failed for g in self.with_listener)
+
+    def by_number(self, number: int | None) -> Generation | None:
+        """The generation of that number, if it is known still."""
+        return next((g for g in self._all if g.number == number), None)
 
     def by_pid(self, pid: int) -> Generation | None:
         """The one whose listener is ``pid``."""
@@ -172,10 +297,15 @@ class Generations:
             for worker in generation.workers.values():
                 yield generation, worker
 
+    def unwatched(self) -> list[tuple[Generation, Worker]]:
+        """Return the workers that have been forked and are not watched yet."""
+        return [(g, w) for g, w in self.workers() if w.pid is not None and w.watch is None]
+
     def live(self) -> list[Live]:
         """Return what counts, as the cap wants it."""
         return [worker.live for _, worker in self.workers()]
 
-    def worker_of(self, live: Live) -> Worker:
-        """Return the worker of which ``live`` is the present value."""
-        return next(worker for _, worker in self.workers() if worker.live is live)
+    def worker_of(self, live: Live) -> tuple[Generation, Worker]:
+        """Return the worker that ``live`` describes, and its generation."""
+        generation = next(g for g in self._all if g.number == live.generation)
+        return generation, generation.workers[live.slot]

@@ -1,15 +1,17 @@
 """Start listeners, hear what they say, and notice when they end."""
 
 import logging
+from signal import Signals
 
 from resqued import __version__
 from resqued.backoff import Backoff
 from resqued.clock import Clock
-from resqued.exit_codes import ExitCode
 from resqued.ipc import messages
 from resqued.ipc.channel import Channel
-from resqued.master.generations import Generation, Generations, Stage
-from resqued.master.options import Options, StartReport
+from resqued.master.generations import Generation, Generations, Stage, Worker
+from resqued.master.options import FirstStart, Options
+from resqued.master.state import SavedState, restore_generations
+from resqued.process import limits, signals
 from resqued.process.lifeline import Lifeline
 from resqued.process.reaper import ExitStatus, reap_all
 from resqued.process.spawn import spawn_interpreter
@@ -21,6 +23,8 @@ log = logging.getLogger(__name__)
 
 #: What the master runs in a fresh interpreter for each generation.
 LISTENER_MODULE = "resqued.cli.listener"
+#: Seconds between tries to watch a worker when there is no descriptor left for it.
+_WATCH_PAUSE = 1.0
 
 
 class Listeners:
@@ -31,51 +35,112 @@ class Listeners:
         options: Options,
         context: StartContext,
         clock: Clock,
-        report: StartReport,
+        report: FirstStart,
         waiter: Waiter,
+        resumed: SavedState | None,
     ) -> None:
+        """Start with nothing, or go on with what ``resumed`` has."""
         self._options = options
         self._context = context
+        self._clock = clock
         self._report = report
         self._waiter = waiter
         self._backoff = Backoff(clock)
-        self._lifeline = Lifeline()
-        self._has_loaded_once = False
-        self.generations = Generations()
+        self._is_wanted = False  #: whether one was to be started, and the kernel had no room
+        self.lifeline = Lifeline(resumed.lifeline if resumed else None)
+        self.file_limit = resumed.file_limit if resumed else limits.raise_file_limit()
+        self._has_loaded_once = resumed is not None
+        self.generations = restore_generations(resumed) if resumed else Generations()
         #: Set when there is no configuration to go on with.
         self.has_given_up = False
 
     @property
     def next_start_in(self) -> float | None:
-        """Seconds until a listener must be started; None while there is one."""
-        return None if self.generations.current else self._backoff.due_in
+        """Seconds until a listener must be started; None while one works or is on its way."""
+        if self._is_wanted:
+            return self._backoff.due_in
+        if self.generations.owner or self.generations.booting or self.generations.failing:
+            return None
+        return self._backoff.due_in
 
     def start_if_due(self) -> None:
         """Start a listener if there is none and its backoff allows it."""
         if self.next_start_in == 0.0:
-            self._backoff.started()
-            try:
-                self._start()
-            except OSError as error:
-                log.error("Cannot start a listener: %s", error)  # noqa: TRY400 - the line says all
-                self._backoff.ended(expected=False)
+            self.start()
+
+    def start(self) -> None:
+        """Start a listener now: the next generation. One that cannot be is tried again."""
+        self._backoff.started()
+        try:
+            self._start()
+        except OSError as error:
+            log.error("Cannot start a listener, trying again: %s", error)  # noqa: TRY400
+            self._is_wanted = True
+            self._backoff.ended(expected=False)
+        else:
+            self._is_wanted = False
+
+    def stop(self, generation: Generation, number: Signals) -> None:
+        """Tell a listener to stop; it tells its workers the same."""
+        if generation.has_listener:
+            self.generations.lost(generation)
+            generation.leave(self._clock.now(), number)
+            signals.send(generation.pid, number)
+
+    def kill_hanging(self) -> None:
+        """Kill the listeners that were told to stop while they loaded, and had their time."""
+        for generation in self.generations.with_listener:
+            if generation.kill_at is not None and self._clock.now() >= generation.kill_at:
+                generation.kill_at = None
+                signals.send(generation.pid, Signals.SIGKILL)
+
+    def fail_overdue(self) -> None:
+        """Give up a generation that has not proved itself in time."""
+        generation = self.generations.booting
+        if generation is not None and self._boot_time_left(generation) <= 0:
+            seconds = f"{self._boot_timeout(generation):g}"
+            generation.failed(self._clock.now())
+            signals.send(generation.pid, Signals.SIGQUIT)
+            if self._has_loaded_once:
+                reason = f"it has not proved itself within {seconds} s (boot_timeout)"
+                self._failed(generation, reason)
+            else:
+                self._give_up(f"the configuration was not read within {seconds} s (boot_timeout)")
+
+    @property
+    def next_deadline_in(self) -> float | None:
+        """Seconds until a listener has to be seen to, or a worker watched; None: none has."""
+        now = self._clock.now()
+        due = [g.kill_at - now for g in self.generations.with_listener if g.kill_at is not None]
+        if self.generations.booting is not None:
+            due.append(self._boot_time_left(self.generations.booting))
+        if self.generations.unwatched():
+            due.append(_WATCH_PAUSE)
+        return min(due, default=None)
+
+    def _boot_time_left(self, generation: Generation) -> float:
+        return generation.started_at + self._boot_timeout(generation) - self._clock.now()
+
+    def _boot_timeout(self, generation: Generation) -> float:
+        return generation.boot_timeout or self._options.boot_timeout
 
     def _start(self) -> None:
         channel, theirs = Channel.pair()
         with theirs:
-            inherit = (theirs.fileno(), self._lifeline.reader, *self._options.inherit)
+            inherit = (theirs.fileno(), self.lifeline.reader, *self._options.inherit)
             arguments = [str(descriptor) for descriptor in inherit]
             try:
                 pid = spawn_interpreter(self._context, LISTENER_MODULE, arguments, inherit)
             except OSError:
                 channel.close()
                 raise
-        generation = self.generations.add(pid, channel)
+        generation = self.generations.add(pid, channel, self._clock.now())
         self._waiter.watch(channel)
         log.debug("Started listener #%d (pid %d)", generation.number, pid)
         channel.send(
             messages.Boot(
                 generation.number,
+                self.file_limit,
                 self._options.paths,
                 self._context.folder,
                 self._options.log_path,
@@ -96,18 +161,28 @@ class Listeners:
             if generation.channel.is_closed:
                 self._waiter.forget_if_watched(generation.channel)
 
-    def reap(self) -> None:
-        """Take in which children have ended, adopted ones and strangers included."""
+    def reap(self) -> list[ExitStatus]:
+        """Take in which listeners have ended; returns what else has, adopted or not ours."""
+        strangers = []
         for status in reap_all():
             generation = self.generations.by_pid(status.pid)
             if generation is None:
-                log.debug("Reaped process %d: %s", status.pid, status)
+                strangers.append(status)
             else:
                 self._ended(generation, status)
+        return strangers
+
+    def watch_all(self) -> None:
+        """Watch what was taken over from before an exec."""
+        for generation in self.generations.with_listener:
+            self._waiter.watch(generation.channel)
+        for _, worker in self.generations.workers():
+            if worker.watch is not None:
+                self._waiter.watch(worker.watch)
 
     def close(self) -> None:
         """Let go of the lifeline: every process below that still runs leaves by itself."""
-        self._lifeline.close()
+        self.lifeline.close()
 
     def _read(self, generation: Generation) -> None:
         generation.channel.flush()
@@ -115,14 +190,22 @@ class Listeners:
             self._take(generation, message)
 
     def _take(self, generation: Generation, message: messages.Message) -> None:
+        generation.heard_at = self._clock.now()
+        generation.is_silent = False
         match message:
             case messages.Loaded():
                 self._loaded(generation, message)
             case messages.BootFailed():
                 self._boot_failed(generation, message)
-            case messages.Running():
-                generation.running()
-                log.info("Listener #%d (pid %d) runs", generation.number, generation.pid)
+            case messages.Proved():
+                self._proved(generation)
+            case messages.Pong():
+                pass  # that it came is what counts
+            case _:
+                self._take_of_worker(generation, message)
+
+    def _take_of_worker(self, generation: Generation, message: messages.Message) -> None:
+        match message:
             case messages.Ask(slot):
                 generation.ask(slot)
             case messages.Started(slot, pid):
@@ -130,49 +213,82 @@ class Listeners:
             case messages.NotStarted(slot):
                 generation.give_back(slot)
             case messages.WorkerReady(slot):
-                generation.worker_ready(slot)
+                generation.worker_ready(slot, self._clock.now())
             case _:
                 log.warning("Listener #%d sent what only a master says", generation.number)
 
     def _loaded(self, generation: Generation, message: messages.Loaded) -> None:
-        generation.loaded(message.workers, message.stop_timeout)
+        generation.loaded(message.workers, message.boot_timeout, message.stop_timeout)
         if not self._has_loaded_once:
             self._has_loaded_once = True
             log.info("resqued %s runs, %d workers configured", __version__, len(message.workers))
             self._report.started()
 
+    def _proved(self, generation: Generation) -> None:
+        if generation.stage is Stage.BOOTING:
+            self.generations.proved(generation)
+            log.info("Listener #%d (pid %d) runs", generation.number, generation.pid)
+
     def _boot_failed(self, generation: Generation, message: messages.BootFailed) -> None:
-        generation.stage = Stage.FAILED
+        if generation.stage is not Stage.BOOTING:
+            return  # it was given up before
+        generation.failed(self._clock.now())
         if message.is_config_unreadable and not self._has_loaded_once:
             self._give_up(message.reason)
         else:
-            log.error("Listener #%d cannot start:\n%s", generation.number, message.reason)
+            self._failed(generation, message.reason)
+
+    def _failed(self, generation: Generation, reason: str) -> None:
+        """Say in one block why a generation does not come, and what that means."""
+        owner = self.generations.owner
+        then = f"generation {owner.number} goes on" if owner else "trying again"
+        log.error("Generation %d failed, %s:\n%s", generation.number, then, reason)
 
     def _give_up(self, reason: str) -> None:
         self.has_given_up = True
         self._report.failed(reason)
 
     def _worker_started(self, generation: Generation, slot: int, pid: int) -> None:
-        """Watch a new worker before its listener may reap it, so that no end is missed."""
-        if not generation.has_open_grant(slot):
+        if generation.has_open_grant(slot):
+            generation.worker_started(slot, pid)
+            self._watch(generation, generation.workers[slot])
+        else:
             log.error("Listener #%d started worker %d untold", generation.number, pid)
-            return
+
+    def watch_missing(self) -> None:
+        """Watch those workers that could not be watched when they were started."""
+        for generation, worker in self.generations.unwatched():
+            self._watch(generation, worker)
+
+    def _watch(self, generation: Generation, worker: Worker) -> None:
+        """Watch a new worker before its listener may reap it, so that no end is missed.
+
+        Until that succeeds it waits at its gate, and counts.
+        """
+        assert worker.pid is not None
         try:
-            watch = ProcessWatch(pid)
-        except ProcessLookupError:
-            generation.give_back(slot)
+            watch = ProcessWatch(worker.pid)
+        except ProcessLookupError:  # somebody else's code has waited for it
+            del generation.workers[worker.live.slot]
+        except OSError as error:
+            log.error("Cannot watch worker %d, trying again: %s", worker.pid, error)  # noqa: TRY400
+            return
         else:
             self._waiter.watch(watch)
-            generation.worker_started(slot, watch)
-        generation.channel.send(messages.Watched(pid))
+            worker.watched(watch)
+        generation.channel.send(messages.Watched(worker.pid))
 
     def _ended(self, generation: Generation, status: ExitStatus) -> None:
         self._read(generation)  # its last words
-        expected = generation.stage is Stage.LEAVING and status.code == ExitCode.OK
-        level = logging.INFO if expected else logging.ERROR
-        log.log(level, "Listener #%d (pid %d) ended: %s", generation.number, status.pid, status)
+        untold = generation.stage is not Stage.LEAVING
+        if untold:
+            text = "Listener #%d (pid %d) ended untold: %s"
+            log.error(text, generation.number, status.pid, status)
+        else:
+            log.info("Listener #%d (pid %d) ended", generation.number, status.pid)
         self._waiter.forget_if_watched(generation.channel)
+        self.generations.lost(generation)
         generation.listener_ended()
-        self._backoff.ended(expected=expected)
-        if status.signal is None and not self._has_loaded_once and not self.has_given_up:
+        self._backoff.ended(expected=not (untold or generation.has_failed))
+        if untold and status.signal is None and not self._has_loaded_once:
             self._give_up(f"the process that reads the configuration left early: {status}")

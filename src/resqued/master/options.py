@@ -1,7 +1,7 @@
 """What the master is told by whoever starts it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,13 +11,22 @@ class Options:
     paths: tuple[str, ...]  #: config files, as they were named
     log_path: str | None = None  #: absolute; None: standard output
     fast_exit: bool = False  #: do not wait for the listeners when stopping
+    boot_timeout: float = 300.0  #: seconds a generation may take, unless its files say otherwise
     #: Descriptors that every process below shall hold open, beside the master's own.
     inherit: tuple[int, ...] = ()
+    #: Kept for whoever cleans up after the master, across its re-exec.
+    pidfile: str | None = None
+    pidfile_lock: int | None = None  #: the descriptor that holds the pidfile
+    guard: int | None = None  #: the pid of the embedded server's guard
 
 
-@dataclass(frozen=True, slots=True)
-class StartReport:
+class FirstStart(Protocol):
     """Whom the master tells, once, how its first start went; before any worker runs."""
 
-    started: Callable[[], None]  #: the files have been read
-    failed: Callable[[str], None]  #: they cannot be read, and why; the master ends after this
+    def started(self) -> None:
+        """The files have been read."""
+        ...
+
+    def failed(self, reason: str) -> None:
+        """They cannot be read, and why; the master ends after this."""
+        ...

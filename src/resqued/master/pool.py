@@ -1,6 +1,5 @@
 """Act on what the cap says: hand out grants, have former workers leave, notice who is gone."""
 
-import logging
 from collections.abc import Iterable
 from signal import Signals
 
@@ -10,8 +9,6 @@ from resqued.master import cap
 from resqued.master.cap import Live, Phase
 from resqued.master.generations import Generation, Generations
 from resqued.process.waiter import Source, Waiter
-
-log = logging.getLogger(__name__)
 
 
 class Pool:
@@ -24,9 +21,11 @@ class Pool:
 
     @property
     def next_look_in(self) -> float | None:
-        """Seconds until a worker that was told to leave counts as busy; None: none was."""
-        told = any(live.phase is Phase.TOLD for live in self._generations.live())
-        return cap.BUSY_AFTER if told else None
+        """Seconds until a worker that was told to leave counts as busy; None: none will."""
+        now = self._clock.now()
+        told = (w.told_at for w in self._generations.live() if w.phase is Phase.TOLD)
+        ahead = (told_at + cap.BUSY_AFTER - now for told_at in told)
+        return min((seconds for seconds in ahead if seconds > 0), default=None)
 
     def notice_ends(self, ready: Iterable[Source]) -> None:
         """Count the workers no longer whose end the kernel has reported."""
@@ -35,7 +34,7 @@ class Pool:
             if worker.watch is not None and id(worker.watch) in ended:
                 self._waiter.forget(worker.watch)
                 worker.watch.close()
-                del generation.workers[worker.live.slot]
+                generation.worker_ended(worker.live.slot, self._clock.now())
 
     def grant(self) -> None:
         """Let the owner start what the cap has room for."""
@@ -51,7 +50,7 @@ class Pool:
         self._tell_elsewhere(owner)
 
     def retire(self) -> None:
-        """Tell as many workers of former generations to leave as the floor allows."""
+        """Tell as many workers of other generations to leave as the floor allows."""
         owner = self._generations.owner
         if owner is None or owner.plan is None:
             return
@@ -60,17 +59,22 @@ class Pool:
             self._tell_to_leave(leaving, now)
 
     def signal_orphans(self, number: Signals) -> None:
-        """Signal the workers whose listener is gone; nobody else can."""
-        for generation, worker in self._generations.workers():
-            if not generation.has_listener and worker.watch is not None:
-                worker.watch.send(number)
+        """Have the workers whose listener is gone leave by a signal; nobody else can."""
+        for generation in self._generations:
+            if not generation.has_listener:
+                generation.tell_all(self._clock.now())
+                for worker in generation.workers.values():
+                    if worker.watch is not None:
+                        worker.watch.send(number)
 
     def _tell_to_leave(self, leaving: Live, now: float) -> None:
-        worker = self._generations.worker_of(leaving)
-        assert worker.watch is not None, "only a granted slot has no process yet"
-        log.info("Worker %d, generation %d, is to leave", worker.watch.pid, leaving.generation)
+        """Through its listener, which then expects its end, or directly if that cannot act."""
+        generation, worker = self._generations.worker_of(leaving)
         worker.told(now)
-        worker.watch.send(Signals.SIGQUIT)
+        if generation.has_listener:
+            generation.channel.send(messages.Retire(leaving.slot))
+        if worker.watch is not None and (generation.is_silent or not generation.has_listener):
+            worker.watch.send(Signals.SIGQUIT)
 
     def _tell_elsewhere(self, owner: Generation) -> None:
         elsewhere = sum(generation is not owner for generation, _ in self._generations.workers())

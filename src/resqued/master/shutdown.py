@@ -7,8 +7,6 @@ from resqued.clock import Clock
 
 #: Seconds from the order to kill until listeners that did not obey are killed themselves.
 LAST_MOMENT = 1.0
-#: Seconds that a listener which is still loading gets; the application's code may hang there.
-BOOTING_MOMENT = 1.0
 
 
 class Urgency(IntEnum):
@@ -44,7 +42,7 @@ class Shutdown:
             return self._rise(Urgency.DRAIN)
         return self._rise(Urgency.STOP) or self._rise(Urgency.KILL)
 
-    def is_time_over(self, stop_timeout: float) -> bool:
+    def escalate_if_due(self, stop_timeout: float) -> bool:
         """Tell, once, that ``stop_timeout`` seconds after TERM or INT have passed."""
         if self.urgency is not Urgency.STOP or self._elapsed < stop_timeout:
             return False
@@ -55,17 +53,12 @@ class Shutdown:
         """Whether even those that were told to kill their workers had their time."""
         return self.urgency is Urgency.KILL and self._elapsed >= LAST_MOMENT
 
-    @property
-    def must_kill_booting(self) -> bool:
-        """Whether a listener that is still loading had its time."""
-        return self.is_asked_for and self._elapsed >= BOOTING_MOMENT
-
     def wake_in(self, stop_timeout: float) -> float | None:
         """Return the seconds until one of the above may change; None: only by a signal."""
         moments = {
             Urgency.NONE: [],
-            Urgency.DRAIN: [BOOTING_MOMENT],
-            Urgency.STOP: [BOOTING_MOMENT, stop_timeout],
+            Urgency.DRAIN: [],
+            Urgency.STOP: [stop_timeout],
             Urgency.KILL: [LAST_MOMENT],
         }[self.urgency]
         ahead = [moment - self._elapsed for moment in moments if moment > self._elapsed]

@@ -27,6 +27,20 @@ def outlive_parent() -> None:
     _prctl(_PR_SET_PDEATHSIG, 0)
 
 
+def prefer_for_oom(step: int) -> None:
+    """Let the kernel kill this process ``step`` points sooner than its parent (Linux).
+
+    Raising one's own oom_score_adj is always allowed (proc(5)); its end is 1000.
+    """
+    try:
+        with open("/proc/self/oom_score_adj", "r+") as file:
+            score = min(1000, int(file.read()) + step)
+            file.seek(0)
+            file.write(str(score))
+    except OSError:
+        pass  # no such file here, or a sandbox forbids it; it was only a preference
+
+
 def _prctl(option: int, value: int) -> bool:
     if sys.platform != "linux":
         return False

@@ -14,13 +14,14 @@ from signal import Signals
 class Lifeline:
     """The master's side: the pipe, and the end that its children inherit."""
 
-    def __init__(self) -> None:
-        self.reader, self._writer = os.pipe()
+    def __init__(self, ends: tuple[int, ...] | None = None) -> None:
+        """Open the pipe, or take over ``ends``, reader and writer, from before an exec."""
+        self.reader, self.writer = ends or os.pipe()
 
     def close(self) -> None:
         """Let go of both ends; all that hold the other one notice."""
         os.close(self.reader)
-        os.close(self._writer)
+        os.close(self.writer)
 
 
 def has_ended(reader: int) -> bool:

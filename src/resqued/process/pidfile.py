@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import stat
 from types import TracebackType
 from typing import Self
 
@@ -24,8 +25,22 @@ class Pidfile:
         self._path = os.path.abspath(path)
         self._descriptor: int | None = None
 
+    @classmethod
+    def adopt(cls, path: str, descriptor: int) -> Self:
+        """Return the file as it was held before an exec; entering it changes nothing."""
+        pidfile = cls(path)
+        pidfile._descriptor = descriptor
+        return pidfile
+
+    @property
+    def holding(self) -> tuple[str, int] | None:
+        """Its absolute path and the descriptor that holds the lock, while it is held."""
+        return None if self._descriptor is None else (self._path, self._descriptor)
+
     def __enter__(self) -> Self:
         """Take the file. Raises PidfileError, having changed nothing, if that cannot be."""
+        if self._descriptor is not None:
+            return self
         try:
             self._descriptor = self._take()
         except OSError as error:
@@ -48,8 +63,9 @@ class Pidfile:
 
     def _take(self) -> int:
         """Put a file that we have locked in the place of ``path`` in one step."""
-        temporary = f"{self._path}.{os.getpid()}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        # Not only the pid: containers that share the folder may all run as pid 1.
+        temporary = f"{self._path}.{os.getpid()}-{os.urandom(4).hex()}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         ours = os.open(temporary, flags, 0o644)
         try:
             fcntl.flock(ours, fcntl.LOCK_EX)
@@ -73,10 +89,12 @@ class Pidfile:
     def _replace(self, temporary: str) -> bool:
         """Replace a file that nobody holds; its lock is ours meanwhile, so only one can do it."""
         try:
-            there = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            there = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError:
             return False
         try:
+            if not stat.S_ISREG(os.fstat(there).st_mode):
+                raise PidfileError(f"cannot write pidfile {self._path}: not a regular file")
             fcntl.flock(there, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not _is_same_file(self._path, there):
                 return False

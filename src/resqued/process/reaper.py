@@ -47,7 +47,10 @@ def reap(pid: int) -> ExitStatus | None:
     """Return the status of one child if it has ended.
 
     For a process that shares its children with the application's code: a stranger's child must
-    stay for whoever started it. Raises ChildProcessError if ``pid`` is no child of ours.
+    stay for whoever started it. If that code has waited for ours, how it ended is unknown.
     """
-    ended, status = os.waitpid(pid, os.WNOHANG)
+    try:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return ExitStatus(pid, None, None)
     return ExitStatus.from_wait(pid, status) if ended else None

@@ -112,6 +112,22 @@ def send(pid: int, number: Signals) -> None:
         pass  # somebody else has reaped it: it is gone, which is all that matters
 
 
+def lead_group() -> None:
+    """Put this process, and what it will start, into a process group of its own."""
+    os.setpgid(0, 0)
+
+
+def send_group(leader: int, number: Signals) -> None:
+    """Signal what is left of the group of a process that has just been reaped.
+
+    While a group has members, its number is given to no new process (setpgid(2)).
+    """
+    try:
+        os.killpg(leader, number)
+    except (ProcessLookupError, PermissionError):
+        pass  # nothing is left, or what is left has become another user's
+
+
 def block() -> None:
     """Hold every handled signal back from now on, for the ``SignalInbox`` that is to come."""
     signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)

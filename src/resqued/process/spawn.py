@@ -4,7 +4,8 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 from resqued.exit_codes import ExitCode
@@ -82,18 +83,41 @@ def spawn_interpreter(
     in the working directory from shadowing the standard library while it starts. Raises OSError
     if it cannot be started.
     """
-    command = [context.program, "-P", "-m", module, *arguments]
-    former = {descriptor: os.get_inheritable(descriptor) for descriptor in inherit}
-    try:
-        for descriptor in inherit:
-            os.set_inheritable(descriptor, True)
+    with _inheritable(inherit):
         return os.posix_spawn(
             context.program,
-            command,
+            _command(context, module, arguments),
             context.environment,
             setsigmask=signals.HANDLED,
             setsigdef=signals.HANDLED,
         )
+
+
+def become_interpreter(
+    context: StartContext, module: str, arguments: Sequence[str], inherit: Sequence[int]
+) -> NoReturn:
+    """Replace this process by ``python -P -m module arguments...``, its pid and children kept.
+
+    Handled signals are held back across it; those that come meanwhile are the new program's.
+    Raises OSError, nothing having changed, if it cannot be done.
+    """
+    with signals.blocked(), _inheritable(inherit):
+        _flush_streams()
+        os.execve(context.program, _command(context, module, arguments), context.environment)
+
+
+def _command(context: StartContext, module: str, arguments: Sequence[str]) -> list[str]:
+    return [context.program, "-P", "-m", module, *arguments]
+
+
+@contextmanager
+def _inheritable(descriptors: Sequence[int]) -> Iterator[None]:
+    """Let a program that is started meanwhile have these descriptors."""
+    former = {descriptor: os.get_inheritable(descriptor) for descriptor in descriptors}
+    try:
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, True)
+        yield
     finally:
         for descriptor, inheritable in former.items():
             os.set_inheritable(descriptor, inheritable)

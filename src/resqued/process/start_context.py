@@ -24,7 +24,8 @@ class StartContext:
 
         What is exported later in this process reaches no process that it starts.
         """
-        return cls(sys.executable, _logical_folder(), dict(os.environ))
+        folder = _logical_folder()
+        return cls(_logical_program(folder), folder, dict(os.environ))
 
 
 def _logical_folder() -> str:
@@ -34,3 +35,11 @@ def _logical_folder() -> str:
         return logical if os.path.samefile(logical, physical) else physical
     except OSError:
         return physical
+
+
+def _logical_program(folder: str) -> str:
+    """Return the interpreter; one that was named relative to a linked folder keeps the links."""
+    physical = os.getcwd()
+    if sys.executable.startswith(physical + os.sep):
+        return folder + sys.executable[len(physical) :]
+    return sys.executable

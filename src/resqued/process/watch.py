@@ -14,9 +14,10 @@ class ProcessWatch:
     there), whose signals go by pid. Raises ProcessLookupError if there is no such process.
     """
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, descriptor: int | None = None) -> None:
+        """Watch ``pid``, by a ``descriptor`` that was opened for it before an exec, if given."""
         self.pid = pid
-        self._descriptor = os.pidfd_open(pid) if sys.platform == "linux" else _kqueue(pid)
+        self._descriptor = descriptor if descriptor is not None else _open(pid)
 
     def fileno(self) -> int:
         """Return the descriptor."""
@@ -41,6 +42,10 @@ class ProcessWatch:
     def close(self) -> None:
         """Stop watching."""
         os.close(self._descriptor)
+
+
+def _open(pid: int) -> int:
+    return os.pidfd_open(pid) if sys.platform == "linux" else _kqueue(pid)
 
 
 def _kqueue(pid: int) -> int:

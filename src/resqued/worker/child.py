@@ -1,19 +1,24 @@
 """The body of a forked worker."""
 
 import logging
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from signal import Signals
 
-from resqued import __version__
+from resqued import __version__, report
 from resqued.config.hooks import run_hooks
 from resqued.config.model import Config, WorkerSpec
 from resqued.exit_codes import ExitCode
-from resqued.process import lifeline, signals
+from resqued.process import kernel, lifeline, limits, signals
 from resqued.process.title import set_title
-from resqued.worker.factory import default_factory
+from resqued.worker.factory import Work, default_factory
 from resqued.worker.gate import Ticket
 
 log = logging.getLogger(__name__)
+
+#: How much sooner than its listener a worker is taken when memory runs out (oom_score_adj).
+_OOM_STEP = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,28 +29,72 @@ class WorkerTask:
     config: Config
     ticket: Ticket
     lifeline: int  #: ends when the master does
+    file_limit: int  #: how many open files it may have
+    is_canary: bool  #: whether it is to prove its generation first
+    follow_log: Callable[[], None]  #: lets what is printed follow a log file that was moved
 
 
 def run_worker(task: WorkerTask) -> int:
     """Build the worker, run its hooks, wait at the gate, work. Returns the exit status.
 
     Until ``work`` installs handlers of its own, QUIT, TERM and INT simply end the process: it
-    has no job yet. An exception is logged with its traceback, and fails this worker alone.
+    has no job yet. An exception before the gate fails this worker alone, a canary's its whole
+    generation.
     """
-    signals.ignore(Signals.SIGHUP)  # containers send it to every process
-    # Before the worker registers: a Ruby pruner looks for "resque-<digit>" (protocol, section 9).
-    set_title(f"resque-{__version__}: Starting")
-    try:
-        factory = task.config.worker_factory or default_factory
-        worker = factory(list(task.spec.queues))
-        run_hooks(task.config.hooks.after_fork, worker)
-    except Exception:
-        log.exception("Worker for %s cannot start", ",".join(task.spec.queues))
-        return ExitCode.FAILED
-    may_work = task.ticket.wait()
-    task.ticket.close()
-    if not may_work:
+    # Until it is through the gate nobody may know of this process but the listener, and the
+    # application's code may hang: it must not outlive the one that could still end it.
+    kernel.die_with_parent(Signals.SIGKILL)
+    if not task.ticket.is_valid():
         return ExitCode.OK
+    signals.ignore(Signals.SIGHUP)  # containers send it to every process
+    signals.lead_group()
+    kernel.prefer_for_oom(_OOM_STEP)
+    limits.set_file_limit(task.file_limit)
+    # Before the worker registers: a Ruby worker prunes those of this host without "resque-<digit>".
+    starting = f"resque-{__version__}: Starting"
+    set_title(f"resqued-{__version__} canary" if task.is_canary else starting)
+    worker = _build(task)
+    if worker is None:
+        return ExitCode.FAILED
+    if not task.ticket.wait():
+        return ExitCode.OK
+    kernel.outlive_parent()
+    set_title(starting)
+    report.connect(task.ticket.say)
     lifeline.signal_at_end(task.lifeline, Signals.SIGQUIT)
     worker.work(task.spec.interval)
     return ExitCode.OK
+
+
+def _build(task: WorkerTask) -> Work | None:
+    """Return the worker object, its hooks done; None if that failed, which has been said."""
+    try:
+        factory = task.config.worker_factory or default_factory
+        worker: Work = factory(list(task.spec.queues))
+        if hasattr(worker, "job_observer"):
+            worker.job_observer = _Observer(task.follow_log)
+        run_hooks(task.config.hooks.after_fork, worker)
+    except Exception:
+        what = f"A worker for {','.join(task.spec.queues)} cannot start"
+        if not task.is_canary:
+            log.exception("%s", what)
+        task.ticket.say("failed", f"{what}\n{traceback.format_exc().rstrip()}")
+        return None
+    return worker
+
+
+class _Observer:
+    """What a worker that asks for it, as the default one does, calls around its jobs."""
+
+    def __init__(self, follow_log: Callable[[], None]) -> None:
+        self._follow_log = follow_log
+
+    def job_started(self, name: str) -> None:
+        """Called before each job, in the worker."""
+        self._follow_log()
+        report.job_started(name)
+
+    def job_finished(self) -> None:
+        """Called after each job, in the worker."""
+        report.job_finished()
+        self._follow_log()

@@ -11,14 +11,6 @@ class Work(Protocol):
         ...
 
 
-class WorkerFactory(Protocol):
-    """Called in the forked worker with its queues, before the ``after_fork`` hooks."""
-
-    def __call__(self, queues: list[str], /) -> Work:
-        """Return the worker object."""
-        ...
-
-
 def default_factory(queues: list[str], /) -> Work:
     """Return a worker that speaks Resque's protocol with the application's server."""
     from resque.worker import Worker  # noqa: PLC0415 - others' workers never load resque

@@ -1,14 +1,24 @@
-"""The socket between a listener and one worker: ready, and go.
+"""The socket between a listener and one worker: where the worker stands, and when it may go.
 
 A worker that is built waits at the gate. It is let through only when the master has it on its
 list, and a worker whose listener has died meanwhile finds the gate closed and leaves. So no
-worker ever works that the master does not count.
+worker ever works that the master does not count. Afterwards the worker says over the same socket
+which job it has started and finished, if it likes.
+
+Lines of JSON, from the worker: ``["ready"]``, ``["failed", reason]``, ``["job", name]``,
+``["idle"]``. From the listener: a single byte, go.
 """
 
+import json
 import socket
+from typing import Any
 
-_READY = b"ready\n"
-_GO = b"go\n"
+from resqued.process import lifeline
+
+_GO = b"+"
+_CHUNK = 65536
+#: Characters of a reason or a job's name that are passed on; far less than the socket holds.
+_MAX_TEXT = 20_000
 
 
 class Gate:
@@ -17,6 +27,8 @@ class Gate:
     def __init__(self, end: socket.socket) -> None:
         self._socket = end
         self._socket.setblocking(False)
+        self._incoming = b""
+        self.is_closed = False  #: whether the worker is gone, or has closed its end
 
     @classmethod
     def pair(cls) -> tuple["Gate", "Ticket"]:
@@ -25,15 +37,21 @@ class Gate:
         return cls(ours), Ticket(theirs)
 
     def fileno(self) -> int:
-        """Return the descriptor, readable when the worker is ready or gone."""
+        """Return the descriptor, readable when the worker has something to say or is gone."""
         return self._socket.fileno()
 
-    def is_reached(self) -> bool:
-        """Read what the worker has sent: True if it is ready, False if it is gone."""
+    def read(self) -> list[list[Any]]:
+        """Return what the worker has said; what cannot be understood is passed over."""
         try:
-            return self._socket.recv(len(_READY)) == _READY
+            while chunk := self._socket.recv(_CHUNK):
+                self._incoming += chunk
+            self.is_closed = True
+        except BlockingIOError:
+            pass  # that was all
         except OSError:
-            return False
+            self.is_closed = True
+        *lines, self._incoming = self._incoming.split(b"\n")
+        return [said for line in lines if (said := _parse(line))]
 
     def open(self) -> None:
         """Let the worker through; it may have ended."""
@@ -53,14 +71,37 @@ class Ticket:
     def __init__(self, end: socket.socket) -> None:
         self._socket = end
 
+    def is_valid(self) -> bool:
+        """Tell whether the listener is still there."""
+        return not lifeline.has_ended(self._socket.fileno())
+
     def wait(self) -> bool:
         """Say that this worker is ready, and wait to be let through; False: leave."""
+        self.say("ready")
         try:
-            self._socket.sendall(_READY)
-            return self._socket.recv(len(_GO)) == _GO
+            may_go = self._socket.recv(1) == _GO
         except OSError:
             return False
+        # From now on what is said is a courtesy, for which no job waits.
+        self._socket.setblocking(False)
+        return may_go
+
+    def say(self, what: str, text: str | None = None) -> None:
+        """Tell the listener; lost if it is gone, or so busy that the socket is full."""
+        words = [what] if text is None else [what, text[:_MAX_TEXT]]
+        try:
+            self._socket.send(json.dumps(words).encode() + b"\n")
+        except OSError:
+            pass  # a listener that is gone needs no news
 
     def close(self) -> None:
         """Close this end; in the listener, after the fork."""
         self._socket.close()
+
+
+def _parse(line: bytes) -> list[Any] | None:
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return None
+    return said if isinstance(said, list) and said else None

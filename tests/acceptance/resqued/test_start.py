@@ -121,13 +121,36 @@ def test_titles_show_who_is_who(daemon: Daemon):
 def test_a_worker_is_named_before_it_works(daemon: Daemon):
     """A worker has a title of Resque's shape before any code of the application runs in it."""
     daemon.start(
-        WORKERS + "@after_fork\ndef hang():\n    import signal\n    signal.pause()\nworker('a')\n"
+        WORKERS
+        + """
+@after_fork
+def hang(worker):
+    import signal
+    if worker.queues == ["b"]:
+        signal.pause()
+worker("a"); worker("b")
+"""
     )
 
     daemon.wait_until(
         lambda: daemon.tree().titled(rf"resque-{resqued.__version__}: Starting$"), "the title"
     )
-    assert not daemon.tree().waiting
+    daemon.wait_until(
+        lambda: [w.title for w in daemon.tree().waiting] == ["resque-0: Waiting for a"], "the other"
+    )
+
+
+def test_a_canary_is_no_worker(daemon: Daemon):
+    """It is titled as what it is before any code of the application runs in it, and not counted."""
+    daemon.start(
+        WORKERS + "@after_fork\ndef hang():\n    import signal\n    signal.pause()\nworker('a')\n"
+    )
+
+    daemon.wait_until(lambda: daemon.tree().titled(rf"resqued-{resqued.__version__} canary$"), "it")
+    tree = daemon.tree()
+    assert tree.workers == []
+    daemon.wait_until(lambda: daemon.tree().titled(r"\S+ listener #1 0/0/1 \[proving\]"), "a title")
+    assert daemon.stop() == 0
 
 
 def test_a_worker_gets_queues_interval_and_hooks_in_order(daemon: Daemon):
@@ -204,10 +227,11 @@ def test_an_order_longer_than_a_sockets_buffer(daemon: Daemon):
 
 
 def test_a_worker_holds_nothing_of_its_listeners(daemon: Daemon):
-    """Neither the socket to the master, nor a gate, nor what the listener waits on."""
+    """Neither the socket to the master, nor another's gate, nor what the listener waits on."""
     tree = daemon.start_working("worker('a')\nworker('b')\nworker('c')\n", count=3)
 
     for worker in tree.workers:
         held = {os.readlink(link) for link in pathlib.Path(f"/proc/{worker.pid}/fd").iterdir()}
-        assert not [name for name in held if name.startswith(("socket:", "anon_inode:"))], held
+        assert not [name for name in held if name.startswith("anon_inode:")], held
+        assert len([name for name in held if name.startswith("socket:")]) == 1, held
         assert len([name for name in held if name.startswith("pipe:")]) <= 1, held

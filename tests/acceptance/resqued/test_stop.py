@@ -114,7 +114,10 @@ def test_fast_exit_leaves_workers_to_finish(daemon: Daemon, number: signal.Signa
 
 
 def test_ctrl_c_reaches_everybody_at_once_and_is_no_escalation(daemon: Daemon):
-    """A terminal sends INT to the whole process group; everything leaves, nothing is killed."""
+    """A terminal sends INT to the whole process group; everything leaves, nothing is killed.
+
+    Workers lead groups of their own: it reaches them through the master, once.
+    """
     tree = daemon.start_working(
         "worker('a')\nworker('busy')\n"
         "@after_exit\ndef note(summary): print('ended by', summary.process_status)\n",
@@ -122,7 +125,13 @@ def test_ctrl_c_reaches_everybody_at_once_and_is_no_escalation(daemon: Daemon):
     )
     group = os.getpgid(daemon.pid)
     assert group == daemon.pid
-    assert {os.getpgid(process.pid) for process in tree.processes} == {group}
+    workers = {worker.pid for worker in tree.workers}
+    groups = {process.pid: os.getpgid(process.pid) for process in tree.processes}
+    assert {pid: group for pid, group in groups.items() if pid not in workers} == {
+        daemon.pid: group,
+        tree.listeners[0].pid: group,
+    }
+    assert {pid for pid, group in groups.items() if pid == group} == {daemon.pid, *workers}
 
     os.killpg(group, signal.SIGINT)
 
@@ -144,8 +153,9 @@ def test_stopping_while_the_application_hangs_in_before_fork(
     assert daemon.stop(number, seconds=3) == 0
 
 
+@pytest.mark.parametrize("who", ["canary", "worker"])
 @pytest.mark.parametrize("where", ["after_fork", "worker_factory"])
-def test_quit_stops_a_worker_that_hangs_before_it_works(daemon: Daemon, where: str):
+def test_quit_stops_a_worker_that_hangs_before_it_works(daemon: Daemon, where: str, who: str):
     """A worker that is not through its hooks has no job; QUIT does not wait for it."""
     daemon.start(
         f"""
@@ -153,17 +163,20 @@ import signal
 from jobs import Worker, note
 worker_factory(Worker)
 @{where}
-def hang(_):
-    note("hanging", "now")
-    while True:
-        signal.sigwait({{signal.SIGWINCH}})
-worker("a")
+def hang(given):
+    if "hanging" in getattr(given, "queues", given):
+        note("hanging", "now")
+        while True:
+            signal.sigwait({{signal.SIGWINCH}})
+    return Worker(given)
+{"" if who == "canary" else "worker('a')"}
+worker("hanging")
 """
     )
     daemon.wait_until(lambda: daemon.read("hanging"), where)
 
-    assert daemon.stop(signal.SIGQUIT, seconds=2) == 0
-    assert not daemon.read("starts")
+    assert daemon.stop(signal.SIGQUIT, seconds=4) == 0
+    assert "hanging" not in daemon.read("starts")
 
 
 def test_a_signal_right_after_the_pidfile_appears_is_not_lost(daemon: Daemon):

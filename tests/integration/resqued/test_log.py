@@ -41,8 +41,8 @@ def test_lines_and_raw_output_follow_the_name(path: pathlib.Path, how: str):
         logging.getLogger("x").info("new line")
         os.write(1, b"new raw output\n")
         os.write(2, b"new raw error\n")
-        print("printed")  # noqa: T201
-        print("complained", file=sys.stderr)  # noqa: T201
+        print("printed")
+        print("complained", file=sys.stderr)
 
     in_child(body)
 

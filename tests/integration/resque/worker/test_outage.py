@@ -11,8 +11,8 @@ from resque.application import Application
 from tests.support import waiting
 from tests.support.server import ValkeyServer
 
-OUTAGE = "The server does not answer; trying again until it does"
-RETURN = "The server answers again"
+OUTAGE = "Trying again until the server is well"
+RETURN = "The server is well again"
 
 
 class DurableServer(ValkeyServer):

@@ -52,7 +52,7 @@ class Master:
     def boot(self) -> None:
         """Tell it what to load."""
         log = str(self._folder / "log")
-        self.channel.send(messages.Boot(1, ("resqued.py",), str(self._folder), log))
+        self.channel.send(messages.Boot(1, 1024, ("resqued.py",), str(self._folder), log))
 
     def hear(self, kind: type[Kind]) -> Kind:
         """Wait for the next message of a kind; others before it are dropped."""
@@ -90,11 +90,11 @@ def master(tmp_path: pathlib.Path) -> Iterator[Master]:
 
 
 def test_it_says_what_it_has_loaded_and_asks(master: Master):
-    """Loaded, Running, then an Ask for each slot; a worker is ready when it is watched."""
+    """Loaded, Proved, then an Ask for each slot; a worker is ready when it is watched."""
     master.boot()
 
     assert master.hear(messages.Loaded).workers == (("a",), ("b",))
-    master.hear(messages.Running)
+    master.hear(messages.Proved)
     assert master.hear(messages.Ask).slot == 0
     pid = master.start_worker(1)
     master.channel.send(messages.Watched(pid))
@@ -132,7 +132,7 @@ def test_a_signal_before_it_is_ready_is_not_lost(master: Master):
 def test_garbage_from_the_master_is_passed_over(master: Master, tmp_path: pathlib.Path):
     """It says so in the log, and goes on."""
     master.boot()
-    master.hear(messages.Running)
+    master.hear(messages.Proved)
     master.channel._socket.send(b'nonsense\n{"v":"1.99","type":"News"}\n')
 
     pid = master.start_worker(0)

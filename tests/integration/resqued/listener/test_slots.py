@@ -1,6 +1,7 @@
 """A slot's machine with real forks of small functions; the clock is turned by hand."""
 
 import os
+import select
 import signal
 from collections.abc import Callable
 from signal import Signals
@@ -8,7 +9,8 @@ from signal import Signals
 import pytest
 
 from resqued.config.model import WorkerSpec
-from resqued.listener.slots import SlotState, WorkerSlot
+from resqued.listener.slots import Process, SlotState, WorkerSlot
+from resqued.process import signals
 from resqued.process.reaper import ExitStatus
 from resqued.worker.gate import Gate, Ticket
 from resqued.worker.summary import WorkerSummary
@@ -26,27 +28,53 @@ class Story:
         self.clock = HandTurnedClock()
         self.slot = WorkerSlot(3, SPEC, self.clock)
 
-    def start(self, work: Callable[[Ticket], int]) -> None:
-        """Ask, and fork a worker that runs ``work`` behind the gate."""
-        if self.slot.state is SlotState.IDLE:
-            self.slot.ask()
+    @property
+    def process(self) -> Process:
+        """What was forked."""
+        assert self.slot.process is not None
+        return self.slot.process
+
+    def fork(self, work: Callable[[Ticket], int]) -> None:
+        """Fork a process that runs ``work`` behind the gate; a canary, for now."""
         gate, ticket = Gate.pair()
 
         def body() -> int:
+            signals.lead_group()
             gate.close()
             return work(ticket)
 
-        self.slot.start(body, gate)
+        self.slot.fork(body, gate)
         ticket.close()
 
-    def reach_gate(self) -> bool:
-        """Wait until the worker has said that it is built; tell the slot."""
-        wait_until(lambda: self.slot.gate is not None and self.slot.gate.is_reached(), "the gate")
-        return self.slot.reached_gate()
+    def start(self, work: Callable[[Ticket], int]) -> None:
+        """Ask, be granted, and fork a worker that runs ``work`` behind the gate."""
+        if self.slot.state is SlotState.IDLE:
+            self.slot.ask()
+        self.fork(work)
+        self.slot.start()
 
-    def reap(self) -> WorkerSummary:
+    def watched(self) -> bool:
+        """Tell the slot that the master watches its worker; whether that lets it through."""
+        self.process.is_watched = True
+        return self.slot.open_if_due()
+
+    def hear(self, word: str) -> None:
+        """Wait until the worker has said what makes ``word`` of its process true."""
+
+        def heard() -> bool:
+            self.process.listen()
+            return bool(getattr(self.process, word))
+
+        wait_until(heard, word)
+
+    def reach_gate(self) -> bool:
+        """Wait until the worker has said that it is built; whether that lets it through."""
+        self.hear("is_ready")
+        return self.slot.open_if_due()
+
+    def reap(self, *, closing: bool = False) -> WorkerSummary:
         """Wait for the worker's end."""
-        return wait_until(self.slot.reap, "the worker's end")
+        return wait_until(lambda: self.slot.reap(closing=closing), "the worker's end")
 
 
 def pass_gate(ticket: Ticket) -> int:
@@ -88,7 +116,7 @@ def test_a_worker_passes_the_gate_when_it_is_ready_and_watched(story: Story):
 
     assert not story.reach_gate()
     assert story.slot.state is SlotState.STARTING
-    assert story.slot.watched()
+    assert story.watched()
 
     assert story.slot.state is SlotState.WORKING
     assert story.reap().process_status.code == 7
@@ -99,7 +127,7 @@ def test_or_the_other_way_round(story: Story):
     """First watched, then ready."""
     story.start(pass_gate)
 
-    assert not story.slot.watched()
+    assert not story.watched()
     assert story.reach_gate()
 
     assert story.slot.state is SlotState.WORKING
@@ -112,11 +140,14 @@ def test_an_end_is_not_noticed_before_the_master_watches(story: Story):
     story.start(lambda _ticket: 5)
     os.waitid(os.P_PID, story.slot.pid, os.WEXITED | os.WNOWAIT)
 
-    assert story.slot.reap() is None
-    assert story.slot.is_occupied
-    assert not story.slot.watched()
+    pid = story.slot.pid
 
-    assert story.reap().process_status == ExitStatus(story.slot.pid, 5, None)
+    assert story.slot.reap(closing=False) is None
+    assert story.slot.is_occupied
+    assert not story.watched()
+
+    assert story.reap().process_status == ExitStatus(pid, 5, None)
+    assert story.slot.pid == 0
 
 
 @told
@@ -125,7 +156,7 @@ def test_an_untold_end_waits_for_its_backoff(story: Story):
     pauses = []
     for life in (1, 1, 17, 1):
         story.start(lambda _ticket: 0)
-        story.slot.watched()
+        story.watched()
         story.clock.turn(life)
         summary = story.reap()
         assert (summary.queues, summary.alive_time_sec) == (("a", "b"), life)
@@ -138,14 +169,26 @@ def test_an_untold_end_waits_for_its_backoff(story: Story):
 
 
 @told
-def test_a_worker_that_was_told_to_leave_closes_its_slot(story: Story):
-    """Its end is expected, and nobody is started in its place."""
+def test_the_slot_of_a_worker_that_was_told_to_leave_asks_again(story: Story):
+    """At once: its end was asked for, and says nothing of the next one."""
     story.start(hang)
-    story.slot.watched()
+    story.watched()
     story.slot.send(Signals.SIGTERM)
     assert story.slot.state is SlotState.STOPPING
 
     assert story.reap().process_status.signal == Signals.SIGTERM
+    assert story.slot.state is SlotState.IDLE
+    assert story.slot.due_in == 0
+
+
+@told
+def test_no_worker_follows_where_all_are_to_leave(story: Story):
+    """Whether it was told itself, or ends by itself in time."""
+    story.start(hang)
+    story.watched()
+    story.slot.close(Signals.SIGTERM)
+
+    assert story.reap(closing=True).process_status.signal == Signals.SIGTERM
     assert story.slot.state is SlotState.CLOSED
     assert story.slot.due_in is None
 
@@ -160,7 +203,7 @@ def test_quit_before_the_gate_is_term(story: Story):
         return 9
 
     story.start(start_without_quit)
-    story.slot.watched()
+    story.watched()
     story.slot.send(Signals.SIGQUIT)
 
     assert story.reap().process_status.signal == Signals.SIGTERM
@@ -177,12 +220,12 @@ def test_quit_after_the_gate_is_quit(story: Story):
         return 6
 
     story.start(work)
-    story.slot.watched()
+    story.watched()
     story.reach_gate()
     story.slot.send(Signals.SIGQUIT)
 
     assert story.reap().process_status.code == 6
-    assert story.slot.state is SlotState.CLOSED
+    assert story.slot.state is SlotState.IDLE
 
 
 @told
@@ -194,39 +237,165 @@ def test_a_worker_that_was_told_to_leave_is_not_let_through(story: Story):
         return pass_gate(ticket)
 
     story.start(stay)
-    story.slot.watched()
-    wait_until(lambda: story.slot.gate is not None and story.slot.gate.is_reached(), "the gate")
+    story.hear("is_ready")
     story.slot.send(Signals.SIGTERM)
 
-    assert not story.slot.reached_gate()
-    gate = story.slot.take_gate()
-    assert gate is not None
-    assert story.slot.take_gate() is None
-    gate.close()
+    assert not story.watched()
+    assert story.slot.state is SlotState.STOPPING
+    story.process.gate.close()
+    pid = story.slot.pid
 
-    assert story.reap().process_status.code == 8
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 8
 
 
 @told
 def test_a_slot_that_is_stopped_while_it_is_empty(story: Story):
-    """Nothing runs there, and nothing will: a late grant is not used."""
+    """Nothing runs there, and nothing will: a late grant finds it closed."""
     story.slot.ask()
-    story.slot.send(Signals.SIGQUIT)
+    story.slot.close(Signals.SIGQUIT)
 
     assert story.slot.state is SlotState.CLOSED
     assert story.slot.due_in is None
     with pytest.raises(RuntimeError, match="slot 3 is closed, not asking"):
-        story.start(hang)
+        story.slot.start()
+
+
+@told
+def test_retiring_nobody_asks_nothing(story: Story):
+    """The worker may have ended by itself while the order was on its way."""
+    story.slot.send(Signals.SIGQUIT)
+    assert story.slot.state is SlotState.IDLE
+    story.slot.ask()
+    story.slot.send(Signals.SIGQUIT)
+    assert story.slot.state is SlotState.ASKING
 
 
 @told
 def test_moves_that_do_not_exist(story: Story):
     """The machine refuses them by name."""
     with pytest.raises(RuntimeError, match="slot 3 is idle, not asking"):
-        story.slot.start(lambda: 0, Gate.pair()[0])
+        story.slot.start()
     story.slot.ask()
     with pytest.raises(RuntimeError, match="slot 3 is asking, not idle"):
         story.slot.ask()
+
+
+# --- canaries
+
+
+@told
+def test_a_canary_holds_no_place(story: Story):
+    """The slot asks as if it were empty, and a canary that is built still waits."""
+    story.fork(pass_gate)
+
+    assert (story.slot.is_occupied, story.slot.due_in) == (False, 0)
+    assert not story.reach_gate()
+    story.slot.ask()
+    assert not story.slot.open_if_due()
+    story.slot.start()
+    assert story.slot.is_occupied
+    assert not story.slot.open_if_due()
+    assert story.watched()
+    assert story.reap().process_status.code == 7
+
+
+@told
+def test_the_end_of_a_canary_is_nobodys_worker(story: Story):
+    """There is no summary for after_exit, and the next one waits for the backoff."""
+    story.fork(lambda ticket: ticket.say("failed", "no server") or 1)
+    os.waitid(os.P_PID, story.slot.pid, os.WEXITED | os.WNOWAIT)
+    process = story.process
+
+    assert story.slot.reap(closing=False) is None
+    assert story.slot.process is None
+    assert process.failure == "no server"
+    assert (story.slot.state, story.slot.due_in) == (SlotState.IDLE, 1)
+
+
+@told
+def test_a_canary_has_nothing_to_finish(story: Story):
+    """Closing its slot kills it, whatever the application does there."""
+
+    def refuse(_ticket: Ticket) -> int:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGQUIT})
+        signal.pause()
+        return 9
+
+    story.fork(refuse)
+    story.slot.close(Signals.SIGQUIT)
+
+    assert story.slot.state is SlotState.CLOSED
+    wait_until(lambda: story.slot.reap(closing=True) or not story.slot.process, "its end")
+    assert story.slot.state is SlotState.CLOSED
+
+
+# --- what a worker says, and leaves
+
+
+@told
+def test_what_a_worker_says_of_its_jobs(story: Story):
+    """The name of the job in hand, until it is done; anything else is its own affair."""
+
+    def talk(ticket: Ticket) -> int:
+        ticket.wait()
+        for what, text in [("job", "A"), ("mood", "good"), ("job", None), ("ready", "twice")]:
+            ticket.say(what, text)
+        signal.sigwait({signal.SIGQUIT})
+        ticket.say("idle")
+        signal.pause()
+        return 9
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGQUIT})
+    story.start(talk)
+    story.watched()
+    story.reach_gate()
+    story.hear("job")
+    assert story.process.job == "A"
+
+    story.slot.pass_on(Signals.SIGQUIT)
+    wait_until(lambda: story.process.listen() or story.process.job is None, "the job's end")
+    os.kill(story.slot.pid, Signals.SIGKILL)
+    story.reap()
+
+
+@told
+def test_only_a_worker_at_work_gets_what_asks_nobody_to_leave(story: Story):
+    """CONT to one that builds itself would mean nothing, and might end it."""
+    story.start(hang)
+    story.slot.pass_on(Signals.SIGTERM)
+    os.kill(story.slot.pid, Signals.SIGKILL)
+    story.watched()
+
+    assert story.reap().process_status.signal == Signals.SIGKILL
+
+
+@told
+def test_what_a_killed_worker_has_left_is_killed(story: Story):
+    """Its job's process, say, which would run unseen; but not after an orderly end."""
+
+    def leave_a_child(ticket: Ticket) -> int:
+        if os.fork() == 0:
+            ticket.say("job", str(os.getpid()))
+            signal.pause()
+        ticket.wait()
+        return 5
+
+    left = []
+    for by_signal in (True, False):
+        story.start(leave_a_child)
+        story.hear("job")
+        left.append(os.pidfd_open(int(story.process.job or "")))
+        if by_signal:
+            os.kill(story.slot.pid, Signals.SIGKILL)
+            story.watched()
+        else:
+            story.watched()
+            story.reach_gate()
+        story.reap()
+
+    assert select.select([left[0]], [], [], 10)[0]
+    assert not select.select([left[1]], [], [], 0.05)[0]
+    signal.pidfd_send_signal(left[1], Signals.SIGKILL)
 
 
 @told
@@ -242,10 +411,11 @@ def test_a_fork_that_fails_backs_off(story: Story):
     for pause in (1, 2):
         with pytest.raises(BlockingIOError):
             story.start(hang)
+        story.slot.not_forked()
         assert story.slot.state is SlotState.IDLE
         assert story.slot.due_in == pause
         story.clock.turn(pause)
     resource.setrlimit(resource.RLIMIT_NPROC, (soft, hard))
     story.start(lambda _ticket: 4)
-    story.slot.watched()
+    story.watched()
     assert story.reap().process_status.code == 4

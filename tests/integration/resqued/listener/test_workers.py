@@ -31,7 +31,7 @@ class Story:
         self.workers = Workers(config, ours, self.waiter, HandTurnedClock(), self._work)
 
     @staticmethod
-    def _work(_spec: WorkerSpec, ticket: Ticket) -> int:
+    def _work(_spec: WorkerSpec, ticket: Ticket, *, is_canary: bool) -> int:
         """Be a worker that leaves with 7 once it is let through, and with 8 if it is not."""
         return 7 if ticket.wait() else 8
 
@@ -54,7 +54,8 @@ class Story:
         count = len(self.ended)
 
         def is_buried() -> bool:
-            self.workers.read_gates(self.waiter.wait(0))
+            self.workers.listen(self.waiter.wait(0))
+            self.workers.child_ended()
             self.workers.reap()
             return len(self.ended) > count
 
@@ -94,7 +95,7 @@ def test_a_worker_from_its_grant_to_its_end(story: Story):
 
     story.workers.watched(pid)
     said = wait_until(
-        lambda: story.workers.read_gates(story.waiter.wait(0)) or story.heard(), "its readiness"
+        lambda: story.workers.listen(story.waiter.wait(0)) or story.heard(), "its readiness"
     )
     assert said == [messages.WorkerReady(0, pid)]
 

@@ -82,9 +82,23 @@ def test_programs_do_not_hold_it():
 
     def body() -> list[bool]:
         line = Lifeline()
-        return [os.get_inheritable(line.reader), os.get_inheritable(line._writer)]
+        return [os.get_inheritable(line.reader), os.get_inheritable(line.writer)]
 
     assert in_child(body) == [False, False]
+
+
+def test_a_line_that_is_taken_over_is_the_same():
+    """As after an exec: who was on it before notices only when the new holder lets go."""
+
+    def body() -> None:
+        before = Lifeline()
+        reader = os.dup(before.reader)
+        after = Lifeline((before.reader, before.writer))
+        assert not has_ended(reader)
+        after.close()
+        assert has_ended(reader)
+
+    in_child(body)
 
 
 @pytest.mark.parametrize("number", [Signals.SIGQUIT, Signals.SIGTERM])

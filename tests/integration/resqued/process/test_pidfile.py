@@ -223,7 +223,7 @@ def test_ends_and_takings_that_cross_never_leave_two_owners(path: pathlib.Path):
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("missing/resqued.pid", "No such file or directory"), ("folder", "Is a directory")],
+    [("missing/resqued.pid", "No such file or directory"), ("folder", "not a regular file")],
 )
 def test_a_name_that_cannot_be_written(tmp_path: pathlib.Path, name: str, reason: str):
     """The message names the file and why; nothing is left beside it."""

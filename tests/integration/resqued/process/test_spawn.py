@@ -104,8 +104,8 @@ def test_what_the_parent_had_in_its_buffers_is_written_once(tmp_path: pathlib.Pa
     def body() -> None:
         with path.open("w") as output:
             sys.stdout = output
-            print("parent")  # noqa: T201
-            pid = fork_child(lambda: print("child") or 0)  # noqa: T201
+            print("parent")
+            pid = fork_child(lambda: print("child") or 0)
             wait_for_end(pid)
 
     in_child(body)
@@ -172,7 +172,7 @@ def test_leave_flushes_and_ends_at_once(tmp_path: pathlib.Path):
 
         threading.Thread(target=signal.pause).start()
         sys.stdout = path.open("w")
-        print("kept")  # noqa: T201
+        print("kept")
         leave(5)
 
     assert outcome(body)[0] == 5

@@ -3,20 +3,26 @@
 import logging
 import os
 import pathlib
+import resource
+import select
 import signal
 from collections.abc import Callable, Iterator
 from signal import Signals
 from typing import Any
 
 import pytest
+from setproctitle import getproctitle
 
+import resqued
+from resqued import report
 from resqued.config.model import Config, Hooks, WorkerSpec
 from resqued.process.lifeline import Lifeline
 from resqued.process.spawn import fork_child
 from resqued.worker.child import WorkerTask, run_worker
 from resqued.worker.gate import Gate
 from tests.support.forks import in_child, wait_for_end
-from tests.support.waiting import wait_until
+from tests.support.latch import Latch
+from tests.support.waiting import PATIENCE, wait_until
 
 
 class Recorder:
@@ -27,9 +33,10 @@ class Recorder:
     def __init__(self, queues: list[str]) -> None:
         self.note(f"built for {queues}")
 
-    def note(self, line: str) -> None:
+    @classmethod
+    def note(cls, line: str) -> None:
         """Append a line."""
-        with self.path.open("a") as file:
+        with cls.path.open("a") as file:
             file.write(f"{line}\n")
 
     def work(self, interval: float) -> None:
@@ -50,7 +57,38 @@ def lifeline() -> Iterator[Lifeline]:
     line.close()
 
 
-def start(lifeline: Lifeline, factory: Callable[..., Any], *after_fork: Any) -> tuple[int, Gate]:
+class Hold:
+    """The listener's side of one worker."""
+
+    def __init__(self, pid: int, gate: Gate) -> None:
+        self.pid = pid
+        self.gate = gate
+        self.said: list[list[Any]] = []
+
+    def hear(self) -> list[list[Any]]:
+        """Return all that it has said so far."""
+        self.said += self.gate.read()
+        return self.said
+
+    def reach_gate(self) -> None:
+        """Wait until it has said that it is built."""
+        wait_until(lambda: ["ready"] in self.hear(), "the gate")
+
+    def wait(self, seconds: float = PATIENCE) -> int:
+        """Wait for its end, and return its exit code."""
+        code = wait_for_end(self.pid, seconds)
+        self.hear()
+        self.gate.close()
+        return code
+
+
+def start(
+    lifeline: Lifeline,
+    factory: Callable[..., Any],
+    *after_fork: Any,
+    is_canary: bool = False,
+    follow_log: Callable[[], None] = lambda: None,
+) -> Hold:
     """Fork a worker as the listener does."""
     gate, ticket = Gate.pair()
     spec = WorkerSpec(queues=("a", "b"), interval=7.0, pool=None)
@@ -61,11 +99,21 @@ def start(lifeline: Lifeline, factory: Callable[..., Any], *after_fork: Any) -> 
         gate.close()
         lifeline_reader = os.dup(lifeline.reader)
         lifeline.close()
-        return run_worker(WorkerTask(spec, config, ticket, lifeline_reader))
+        return run_worker(
+            WorkerTask(
+                spec=spec,
+                config=config,
+                ticket=ticket,
+                lifeline=lifeline_reader,
+                file_limit=77,
+                is_canary=is_canary,
+                follow_log=follow_log,
+            )
+        )
 
     pid = fork_child(body)
     ticket.close()
-    return pid, gate
+    return Hold(pid, gate)
 
 
 def calls() -> list[str]:
@@ -75,50 +123,47 @@ def calls() -> list[str]:
 
 def test_it_works_only_when_it_is_let_through(lifeline: Lifeline):
     """Built and connected before the gate, at work after it."""
-    pid, gate = start(lifeline, Recorder, lambda worker: worker.note("after_fork"))
-    wait_until(gate.is_reached, "the gate")
+    worker = start(lifeline, Recorder, lambda built: built.note("after_fork"))
+    worker.reach_gate()
     assert calls() == ["built for ['a', 'b']", "after_fork"]
 
-    gate.open()
+    worker.gate.open()
 
-    assert wait_for_end(pid) == 0
+    assert worker.wait() == 0
     assert calls()[2:] == ["works every 7.0"]
-    gate.close()
 
 
 def test_a_closed_gate_sends_it_home(lifeline: Lifeline):
     """Its listener is gone, so nobody would count its work."""
-    pid, gate = start(lifeline, Recorder)
-    wait_until(gate.is_reached, "the gate")
+    worker = start(lifeline, Recorder)
+    worker.reach_gate()
 
-    gate.close()
+    worker.gate.close()
 
-    assert wait_for_end(pid) == 0
+    assert wait_for_end(worker.pid) == 0
     assert calls() == ["built for ['a', 'b']"]
 
 
 @pytest.mark.parametrize("number", [Signals.SIGQUIT, Signals.SIGTERM, Signals.SIGINT])
 def test_signals_simply_end_it_at_the_gate(lifeline: Lifeline, number: Signals):
     """It has no job yet."""
-    pid, gate = start(lifeline, Recorder)
-    wait_until(gate.is_reached, "the gate")
+    worker = start(lifeline, Recorder)
+    worker.reach_gate()
 
-    os.kill(pid, number)
+    os.kill(worker.pid, number)
 
-    assert wait_for_end(pid) == -number
-    gate.close()
+    assert worker.wait() == -number
 
 
 def test_hup_does_nothing(lifeline: Lifeline):
     """Containers send it to every process."""
-    pid, gate = start(lifeline, Recorder)
-    wait_until(gate.is_reached, "the gate")
+    worker = start(lifeline, Recorder)
+    worker.reach_gate()
 
-    os.kill(pid, Signals.SIGHUP)
-    gate.open()
+    os.kill(worker.pid, Signals.SIGHUP)
+    worker.gate.open()
 
-    assert wait_for_end(pid) == 0
-    gate.close()
+    assert worker.wait() == 0
 
 
 def test_the_masters_end_is_quit_while_it_works():
@@ -131,46 +176,190 @@ def test_the_masters_end_is_quit_while_it_works():
 
     def body() -> None:
         lifeline = Lifeline()
-        pid, gate = start(lifeline, Busy)
-        wait_until(gate.is_reached, "the gate")
-        gate.open()
+        worker = start(lifeline, Busy)
+        worker.reach_gate()
+        worker.gate.open()
         wait_until(lambda: "busy" in calls(), "the work")
         lifeline.close()
-        assert wait_for_end(pid, 5) == -Signals.SIGQUIT
+        assert worker.wait(5) == -Signals.SIGQUIT
 
     in_child(body)
 
 
+@pytest.fixture
+def log(tmp_path: pathlib.Path) -> Iterator[Callable[[], str]]:
+    """What the worker has logged."""
+    logger = logging.getLogger("resqued.worker.child")
+    handler = logging.FileHandler(tmp_path / "log")
+    logger.addHandler(handler)
+    yield (tmp_path / "log").read_text
+    logger.removeHandler(handler)
+    handler.close()
+
+
+@pytest.mark.parametrize("is_canary", [False, True])
 @pytest.mark.parametrize("where", ["factory", "hook"])
-def test_a_failure_before_the_gate_is_logged(
-    lifeline: Lifeline, where: str, tmp_path: pathlib.Path
+def test_a_failure_before_the_gate_is_told(
+    lifeline: Lifeline, log: Callable[[], str], where: str, *, is_canary: bool
 ):
-    """With its traceback; the worker leaves with 1 and never reaches the gate."""
-    logging.getLogger("resqued.worker.child").addHandler(
-        handler := logging.FileHandler(tmp_path / "log")
-    )
+    """With its traceback; a canary leaves it to the master to say, once, for its generation."""
 
     def fail(_argument: object) -> None:
         raise LookupError("not today")
 
     factory = fail if where == "factory" else Recorder
-    pid, gate = start(lifeline, factory, fail)
+    worker = start(lifeline, factory, fail, is_canary=is_canary)
 
-    assert wait_for_end(pid) == 1
-    assert not gate.is_reached()
-    said = (tmp_path / "log").read_text()
-    assert said.startswith("Worker for a,b cannot start\nTraceback")
-    assert said.endswith("LookupError: not today\n")
-    logging.getLogger("resqued.worker.child").removeHandler(handler)
-    handler.close()
-    gate.close()
+    assert worker.wait() == 1
+    ((word, reason),) = worker.said
+    assert word == "failed"
+    assert reason.startswith("A worker for a,b cannot start\nTraceback")
+    assert reason.endswith("LookupError: not today")
+    assert log() == ("" if is_canary else f"{reason}\n")
 
 
 def test_opening_the_gate_for_a_worker_that_is_gone(lifeline: Lifeline):
     """Its end is known from the kernel; the listener does not fall over it."""
-    pid, gate = start(lifeline, Recorder)
+    worker = start(lifeline, Recorder)
+    os.kill(worker.pid, Signals.SIGKILL)
+    wait_for_end(worker.pid)
+
+    worker.gate.open()
+    worker.gate.close()
+
+
+def test_what_a_worker_is_in_the_kernels_eyes(lifeline: Lifeline):
+    """It leads its own group, has the files that the master was started with, and goes first."""
+
+    def look(built: Recorder) -> None:
+        with open("/proc/self/oom_score_adj") as file:
+            score = int(file.read())
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        built.note(f"{os.getpgid(0) == os.getpid()} {soft} {score}")
+
+    with open("/proc/self/oom_score_adj") as file:
+        ours = int(file.read())
+    worker = start(lifeline, Recorder, look)
+    worker.reach_gate()
+    worker.gate.open()
+
+    assert worker.wait() == 0
+    assert calls()[1] == f"True 77 {min(1000, ours + 100)}"
+
+
+@pytest.mark.parametrize("is_through", [False, True])
+def test_until_it_is_through_the_gate_it_dies_with_its_listener(
+    lifeline: Lifeline, *, is_through: bool
+):
+    """Nobody else may know of it yet; later it has a job to finish, and the master counts it."""
+
+    class Busy(Recorder):
+        def work(self, interval: float) -> None:
+            self.note("busy")
+            signal.pause()
+
+    def listener() -> int:
+        worker = start(lifeline, Busy)
+        worker.reach_gate()
+        if is_through:
+            worker.gate.open()
+            wait_until(lambda: "busy" in calls(), "the work")
+        pathlib.Path("pid").write_text(str(worker.pid))
+        os.rename("pid", "worker")
+        signal.pause()
+        return 9
+
+    pid = fork_child(listener)
+    wait_until(pathlib.Path("worker").exists, "the worker")
+    worker = os.pidfd_open(int(pathlib.Path("worker").read_text()))
     os.kill(pid, Signals.SIGKILL)
     wait_for_end(pid)
 
-    gate.open()
-    gate.close()
+    assert bool(select.select([worker], [], [], 0.1 if is_through else 10)[0]) is not is_through
+    if is_through:
+        signal.pidfd_send_signal(worker, Signals.SIGKILL)
+    os.close(worker)
+
+
+def test_a_worker_whose_listener_is_gone_already_does_nothing(lifeline: Lifeline):
+    """The kernel says nothing of a parent that has ended before it was asked to."""
+
+    def listener() -> int:
+        held, ticket = Gate.pair()
+        first, second = Latch(), Latch()
+
+        def body() -> int:
+            held.close()
+            first.open()
+            second.wait()
+            spec = WorkerSpec(queues=("a",), interval=7.0, pool=None)
+            config = Config(
+                paths=("x.py",), workers=(spec,), hooks=Hooks(), worker_factory=Recorder
+            )
+            task = WorkerTask(
+                spec, config, ticket, lifeline.reader, 77, is_canary=False, follow_log=lambda: None
+            )
+            return run_worker(task)
+
+        pid = fork_child(body)
+        first.wait()
+        held.close()
+        second.open()
+        return wait_for_end(pid)
+
+    assert in_child(listener) == 0
+    assert calls() == []
+
+
+def test_what_it_reports_reaches_its_listener(lifeline: Lifeline):
+    """By resqued.report, in any worker; only once it works."""
+
+    class Reporting(Recorder):
+        def work(self, interval: float) -> None:
+            report.job_started("SendMail")
+            report.job_finished()
+
+    worker = start(lifeline, Reporting, lambda: report.job_started("too early"))
+    worker.reach_gate()
+    worker.gate.open()
+
+    assert worker.wait() == 0
+    assert worker.said == [["ready"], ["job", "SendMail"], ["idle"]]
+
+
+def test_a_worker_that_asks_for_an_observer_gets_one(lifeline: Lifeline):
+    """As the default one does: its jobs are reported, and what it prints follows the log file."""
+
+    class Observed(Recorder):
+        job_observer: Any = None
+
+        def work(self, interval: float) -> None:
+            self.job_observer.job_started("A")
+            self.note("the job")
+            self.job_observer.job_finished()
+
+    worker = start(lifeline, Observed, follow_log=lambda: Recorder.note("follow"))
+    worker.reach_gate()
+    worker.gate.open()
+
+    assert worker.wait() == 0
+    assert worker.said[1:] == [["job", "A"], ["idle"]]
+    assert calls()[1:] == ["follow", "the job", "follow"]
+
+
+def test_a_canary_is_titled_as_one(lifeline: Lifeline):
+    """And as a worker once it works."""
+    worker = start(lifeline, Recorder, lambda built: built.note(getproctitle()), is_canary=True)
+    worker.reach_gate()
+    assert calls()[1] == f"resqued-{resqued.__version__} canary"
+    worker.gate.open()
+    assert worker.wait() == 0
+
+
+def test_programs_do_not_inherit_that_it_ignores_hup(lifeline: Lifeline):
+    """A handler that does nothing ends with the exec; SIG_IGN would go on."""
+    worker = start(lifeline, Recorder, lambda built: built.note(signal.getsignal(signal.SIGHUP)))
+    worker.reach_gate()
+    assert "SIG_IGN" not in calls()[1]
+    worker.gate.open()
+    assert worker.wait() == 0

@@ -88,9 +88,9 @@ def test_an_outage_is_told_once(patience, caplog):
     patience.insist(Step(10))
     first, second = [(record.levelname, record.getMessage()) for record in caplog.records]
     assert first[0] == "WARNING"
-    assert first[1].startswith("The server does not answer; trying again until it does: ")
+    assert first[1].startswith("Trying again until the server is well: ")
     assert first[1].endswith("cannot reach redis://a:1: connection refused")
-    assert second == ("INFO", "The server answers again")
+    assert second == ("INFO", "The server is well again")
 
 
 def test_the_next_outage_is_told_again(patience, caplog):

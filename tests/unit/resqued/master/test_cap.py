@@ -54,7 +54,18 @@ def test_every_live_worker_takes_a_place(phase: Phase):
     [
         pytest.param([live("a")], ["a"], 0, id="the only one may be missing"),
         pytest.param([live("a", generation=2)], ["a"], None, id="the owner's own stay"),
-        pytest.param([live("a", Phase.GRANTED)], ["a"], None, id="not there yet"),
+        pytest.param(
+            [live("a"), live("b", Phase.GRANTED)], ["a", "b"], 1, id="granted: not missed"
+        ),
+        pytest.param(
+            [live("a"), live("b", Phase.STARTING)], ["a", "b"], 1, id="nor while starting"
+        ),
+        pytest.param(
+            [live("a"), live("b", Phase.GRANTED, generation=2)],
+            ["a", "b"],
+            None,
+            id="its own place is granted, and not filled yet",
+        ),
         pytest.param(
             [live("a"), live("b", Phase.STARTING, generation=2)],
             ["a", "b"],
@@ -86,7 +97,7 @@ def test_every_live_worker_takes_a_place(phase: Phase):
     ],
 )
 def test_next_to_leave(workers: list[Live], asked: list[str], leaving: int | None):
-    """Whose list is gone, whose list has too many, then any; never below the floor."""
+    """Who does not work yet, whose list is gone, whose has too many, any; never below the floor."""
     expected = None if leaving is None else workers[leaving]
 
     assert cap.next_to_leave(workers, plan(*asked), NOW) is expected
@@ -129,7 +140,7 @@ workers = st.builds(
 
 
 def serving(alive: list[Live]) -> Counter[frozenset[str]]:
-    """Count by the words of daemon.md 6.2, beside the code."""
+    """Count by the words of docs/processes.md, beside the code."""
     return Counter(
         worker.queues
         for worker in alive
@@ -196,3 +207,16 @@ def test_grant_and_leave_always_replace_the_whole_pool(
 
     assert sorted(worker.slot for worker in alive) == list(range(len(new)))
     assert all(worker.generation == 2 for worker in alive)
+
+
+def test_a_short_list_has_a_floor_of_its_own():
+    """With room in all for two to go, both workers of one list are still not told at once."""
+    lists = [frozenset("a")] * 2 + [frozenset("b")] * 18
+    asked = Plan(2, tuple(lists))
+    first, *others = [Live(1, slot, queues, Phase.READY) for slot, queues in enumerate(lists)]
+    told = replace(first, phase=Phase.TOLD, told_at=100.0)
+
+    following = cap.next_to_leave([told, *others], asked, 100.1)
+
+    assert following is not None
+    assert following.queues == frozenset("b")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resqued.master.shutdown import BOOTING_MOMENT, LAST_MOMENT, Shutdown, Urgency
+from resqued.master.shutdown import LAST_MOMENT, Shutdown, Urgency
 from tests.support.clock import HandTurnedClock
 
 QUIT, TERM, INT = Signals.SIGQUIT, Signals.SIGTERM, Signals.SIGINT
@@ -48,18 +48,18 @@ def test_what_those_below_are_told(received: Signals, passed_on: Signals):
 
 
 def test_the_time_to_stop_is_over_once():
-    """stop_timeout after TERM, is_time_over is true one time, and from then on it is KILL."""
+    """stop_timeout after TERM, escalate_if_due is true one time, and from then on it is KILL."""
     clock = HandTurnedClock()
     shutdown = Shutdown(clock)
     shutdown.ask(TERM)
 
     clock.turn(14.9)
-    assert not shutdown.is_time_over(15)
+    assert not shutdown.escalate_if_due(15)
     assert not shutdown.must_kill_listeners
     clock.turn(0.1)
-    assert shutdown.is_time_over(15)
+    assert shutdown.escalate_if_due(15)
     assert shutdown.urgency is KILL
-    assert not shutdown.is_time_over(15)
+    assert not shutdown.escalate_if_due(15)
 
 
 def test_term_after_a_long_drain_has_its_whole_time():
@@ -71,9 +71,9 @@ def test_term_after_a_long_drain_has_its_whole_time():
     shutdown.ask(TERM)
 
     clock.turn(14)
-    assert not shutdown.is_time_over(15)
+    assert not shutdown.escalate_if_due(15)
     clock.turn(1)
-    assert shutdown.is_time_over(15)
+    assert shutdown.escalate_if_due(15)
 
 
 def test_listeners_that_do_not_kill_are_killed_a_moment_later():
@@ -89,26 +89,13 @@ def test_listeners_that_do_not_kill_are_killed_a_moment_later():
     assert shutdown.must_kill_listeners
 
 
-@pytest.mark.parametrize("number", [QUIT, TERM, INT])
-def test_a_loading_listener_gets_a_second(number: Signals):
-    """Also after QUIT: it has no workers yet."""
-    clock = HandTurnedClock()
-    shutdown = Shutdown(clock)
-    shutdown.ask(number)
-
-    assert not shutdown.must_kill_booting
-    clock.turn(BOOTING_MOMENT)
-    assert shutdown.must_kill_booting
-
-
 def test_nothing_is_due_before_anything_is_asked():
     """No time, however long, starts a stop."""
     clock = HandTurnedClock()
     shutdown = Shutdown(clock)
     clock.turn(100_000)
 
-    assert not shutdown.is_time_over(0)
-    assert not shutdown.must_kill_booting
+    assert not shutdown.escalate_if_due(0)
     assert not shutdown.must_kill_listeners
     assert shutdown.wake_in(15) is None
 
@@ -116,10 +103,9 @@ def test_nothing_is_due_before_anything_is_asked():
 @pytest.mark.parametrize(
     ("received", "after", "wake_in"),
     [
-        ([QUIT], 0, BOOTING_MOMENT),
-        ([QUIT], 0.25, BOOTING_MOMENT - 0.25),
-        ([QUIT], BOOTING_MOMENT, None),
-        ([TERM], 0, BOOTING_MOMENT),
+        ([QUIT], 0, None),
+        ([QUIT], 1000, None),
+        ([TERM], 0, 15),
         ([TERM], 5, 10),
         ([TERM, TERM], 0.5, LAST_MOMENT - 0.5),
         ([TERM, TERM], 2, None),
@@ -134,14 +120,6 @@ def test_when_to_look_again(received: list[Signals], after: float, wake_in: floa
     clock.turn(after)
 
     assert shutdown.wake_in(15) == wake_in
-
-
-def test_a_stop_timeout_shorter_than_the_booting_moment():
-    """The loop must wake for the earlier of the two."""
-    shutdown = Shutdown(HandTurnedClock())
-    shutdown.ask(TERM)
-
-    assert shutdown.wake_in(0.1) == pytest.approx(0.1)
 
 
 steps = st.lists(st.sampled_from([QUIT, TERM, INT]) | st.floats(0, 100))
@@ -159,7 +137,7 @@ def test_it_never_goes_back(story: list[Signals | float], stop_timeout: float):
             shutdown.ask(step)
         else:
             clock.turn(step)
-            shutdown.is_time_over(stop_timeout)
+            shutdown.escalate_if_due(stop_timeout)
         assert shutdown.urgency >= urgency
         urgency = shutdown.urgency
 
@@ -178,7 +156,7 @@ def test_sleeping_as_told_misses_nothing(story: list[Signals | float], stop_time
             shutdown.ask(step)
         else:
             clock.turn(step)
-    shutdown.is_time_over(stop_timeout)
+    shutdown.escalate_if_due(stop_timeout)
 
     for _ in range(10):
         wake_in = shutdown.wake_in(stop_timeout)
@@ -186,10 +164,8 @@ def test_sleeping_as_told_misses_nothing(story: list[Signals | float], stop_time
             break
         assert wake_in > 0
         clock.turn(wake_in + 1e-6)  # a sleep is never shorter than asked for
-        shutdown.is_time_over(stop_timeout)
+        shutdown.escalate_if_due(stop_timeout)
 
     assert shutdown.wake_in(stop_timeout) is None
-    if shutdown.is_asked_for:
-        assert shutdown.must_kill_booting
     if shutdown.urgency > DRAIN:
         assert shutdown.must_kill_listeners

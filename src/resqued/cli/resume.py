@@ -1,0 +1,55 @@
+"""What the master becomes by USR1, and what probes that beforehand; no command of its own."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from resqued import embedded, log
+from resqued.clock import MonotonicClock
+from resqued.exit_codes import ExitCode
+from resqued.master.app import Master
+from resqued.master.options import Options
+from resqued.master.state import SavedState
+from resqued.process.pidfile import Pidfile
+from resqued.process.start_context import StartContext
+
+
+def main(descriptor: int, *, is_probe: bool) -> int:
+    """Go on as the master whose state is behind ``descriptor``; a probe only reads it."""
+    with os.fdopen(descriptor, "rb") as file:
+        state = SavedState.decode(file.read())
+    if is_probe:
+        return ExitCode.OK
+    for inherited in state.descriptors:
+        os.set_inheritable(inherited, False)
+    context = StartContext(state.program, state.folder, dict(os.environ))
+    log.configure(state.options.log_path)
+    with _belongings(state.options):
+        return Master(state.options, context, MonotonicClock(), _LongAgo(), state).run()
+
+
+@contextmanager
+def _belongings(options: Options) -> Iterator[None]:
+    """Clean up afterwards what the former program had begun."""
+    with ExitStack() as stack:
+        if options.pidfile is not None and options.pidfile_lock is not None:
+            stack.enter_context(Pidfile.adopt(options.pidfile, options.pidfile_lock))
+        if options.guard is not None:
+            wait = not options.fast_exit
+            stack.enter_context(embedded.held(options.inherit[0], options.guard, wait=wait))
+        yield
+
+
+class _LongAgo:
+    """The first start was before the exec; nobody waits for it any more."""
+
+    def started(self) -> None:
+        """Never called."""
+
+    def failed(self, reason: str) -> None:
+        """Never called."""
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[-1]), is_probe="--probe" in sys.argv))

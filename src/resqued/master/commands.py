@@ -1,0 +1,131 @@
+"""What the master was asked for, and what follows from it: one method each."""
+
+import logging
+from enum import Enum
+from signal import Signals
+
+from resqued.ipc import messages
+from resqued.master.generations import Stage
+from resqued.master.listeners import Listeners
+from resqued.master.pool import Pool
+from resqued.master.shutdown import Shutdown, Urgency
+from resqued.master.steering import Steering
+from resqued.process import signals
+
+log = logging.getLogger(__name__)
+
+
+class Mode(Enum):
+    """What the master is about."""
+
+    WORKING = "working"  #: keeps a generation running
+    PAUSED = "paused"  #: told by USR2 to have no workers; goes on at CONT
+    STOPPING = "stopping"  #: on its way out, for which there is no way back
+
+
+class Commands:
+    """Obeys signals, and carries on with what they have set in motion."""
+
+    def __init__(
+        self, steering: Steering, shutdown: Shutdown, listeners: Listeners, pool: Pool
+    ) -> None:
+        self._steering = steering
+        self._shutdown = shutdown
+        self._listeners = listeners
+        self._generations = listeners.generations
+        self._pool = pool
+        self._mode = Mode.WORKING
+        #: Whether the master is to be replaced by the installed program; for the master to see.
+        self.wants_replacement = False
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether there are to be no workers for now."""
+        return self._mode is Mode.PAUSED
+
+    def obey(self, received: Signals) -> None:
+        """Do what a signal asks; stopping never goes back, so then most ask nothing."""
+        match received:
+            case Signals.SIGQUIT | Signals.SIGTERM | Signals.SIGINT:
+                self._stop(received)
+            case Signals.SIGHUP if self._mode is Mode.WORKING:
+                log.info("SIGHUP received, reloading")
+                self._steering.reload()
+            case Signals.SIGUSR1 if self._mode is not Mode.STOPPING:
+                log.info("SIGUSR1 received, replacing this master")
+                self.wants_replacement = True
+            case Signals.SIGUSR2 if self._mode is Mode.WORKING:
+                self._pause()
+            case Signals.SIGCONT if self._mode is not Mode.STOPPING:
+                self._resume()
+            case _:
+                pass  # SIGCHLD has done its work by waking us; logs reopen by themselves
+
+    def resume(self, *, is_paused: bool) -> None:
+        """Go on after an exec: paused as before, or with a reload."""
+        if is_paused:
+            self._mode = Mode.PAUSED
+        else:
+            self._steering.reload()
+
+    def carry_on(self) -> None:
+        """Do what is due now."""
+        match self._mode:
+            case Mode.WORKING:
+                self._steering.step()
+            case Mode.STOPPING:
+                self._escalate()
+            case Mode.PAUSED:
+                pass
+
+    @property
+    def next_step_in(self) -> float | None:
+        """Seconds until ``carry_on`` has something to do; None: only after other news."""
+        match self._mode:
+            case Mode.WORKING:
+                return self._steering.next_step_in
+            case Mode.STOPPING:
+                return self._shutdown.wake_in(self._generations.stop_timeout)
+            case Mode.PAUSED:
+                return None
+
+    def _pause(self) -> None:
+        log.info("SIGUSR2 received, pausing")
+        self._mode = Mode.PAUSED
+        self._steering.stop_all(Signals.SIGQUIT)
+        self._pool.signal_orphans(Signals.SIGQUIT)
+
+    def _resume(self) -> None:
+        if self._mode is Mode.PAUSED:
+            log.info("SIGCONT received, resuming")
+            self._mode = Mode.WORKING
+            self._listeners.start()
+        for generation in self._generations.with_listener:
+            if generation.stage is Stage.PROVED:
+                signals.send(generation.pid, Signals.SIGCONT)
+
+    def _stop(self, received: Signals) -> None:
+        if not self._shutdown.ask(received):
+            return
+        log.info("%s received, stopping", received.name)
+        self._mode = Mode.STOPPING
+        if self._shutdown.urgency is Urgency.KILL:
+            self._order_kill()
+        else:
+            self._steering.stop_all(self._shutdown.signal)
+            self._pool.signal_orphans(self._shutdown.signal)
+
+    def _order_kill(self) -> None:
+        for generation in self._generations.with_listener:
+            generation.channel.send(messages.Kill())
+        self._pool.signal_orphans(Signals.SIGKILL)
+
+    def _escalate(self) -> None:
+        """Kill what had its time: what is left of workers, a listener that hangs."""
+        if self._shutdown.escalate_if_due(self._generations.stop_timeout):
+            log.warning("Not all has stopped in time, killing what is left")
+            self._order_kill()
+        if self._shutdown.must_kill_listeners:
+            for generation in self._generations.with_listener:
+                signals.send(generation.pid, Signals.SIGKILL)
+            self._pool.signal_orphans(Signals.SIGKILL)

@@ -1,0 +1,190 @@
+"""What must survive a re-exec of the master, as one value, and its JSON.
+
+The descriptors named here stay open across the exec, under their numbers. Times are those of the
+monotonic clock, which goes on.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from signal import Signals
+
+from resqued.errors import ResquedError
+from resqued.ipc.channel import Channel
+from resqued.master.cap import Live, Phase, Plan
+from resqued.master.generations import Generation, Generations, Stage, Worker
+from resqued.master.options import Options
+from resqued.process.watch import ProcessWatch
+from resqued.typed import from_json
+
+#: Changes when an older or newer master could misunderstand what is saved.
+SCHEMA = 1
+
+
+class StateError(ResquedError):
+    """Raised for a state that this version cannot go on with."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedWorker:
+    """A live worker."""
+
+    slot: int
+    queues: tuple[str, ...]
+    phase: str
+    told_at: float
+    ready_at: float | None
+    pid: int | None  #: None: granted, and not reported yet
+    watch: int | None  #: the descriptor of its pidfd; None: not watched yet
+
+
+@dataclass(frozen=True, slots=True)
+class SavedGeneration:
+    """A generation."""
+
+    number: int
+    pid: int
+    channel: int | None  #: the descriptor of its socket; None: its listener is gone
+    unread: str  #: bytes as Latin-1
+    unsent: str
+    stage: str
+    started_at: float
+    kill_at: float | None
+    has_failed: bool
+    told_by: int
+    slots: tuple[tuple[str, ...], ...] | None  #: the queues of each; None: not loaded yet
+    boot_timeout: float | None
+    stop_timeout: float
+    asking: tuple[int, ...]
+    workers: tuple[SavedWorker, ...]
+    failed_starts: int
+    told_elsewhere: int
+    heard_at: float
+    is_silent: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedState:
+    """A master."""
+
+    schema: int
+    options: Options
+    program: str
+    folder: str
+    lifeline: tuple[int, ...]
+    file_limit: int
+    generations: tuple[SavedGeneration, ...]
+    last_number: int
+    owner: int | None
+    fallback: int | None
+    is_paused: bool
+    pending: tuple[int, ...]  #: signals that were received and not obeyed yet
+
+    def encode(self) -> bytes:
+        """Return the state's JSON."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def decode(cls, content: bytes) -> "SavedState":
+        """Read a state. Raises StateError if it cannot be understood, having opened nothing."""
+        try:
+            fields = json.loads(content)
+            schema = fields["schema"]
+            if schema != SCHEMA:
+                raise StateError(f"the state has schema {schema}, this version knows {SCHEMA}")
+            return from_json(cls, fields)
+        except (ValueError, KeyError, TypeError) as error:
+            raise StateError(
+                f"the state cannot be read: {type(error).__name__}: {error}"
+            ) from error
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """Everything that must stay open across the exec."""
+        own = [*self.lifeline, *self.options.inherit, self.options.pidfile_lock]
+        for generation in self.generations:
+            own += [generation.channel, *(worker.watch for worker in generation.workers)]
+        return tuple(descriptor for descriptor in own if descriptor is not None)
+
+
+def save_generations(generations: Generations) -> tuple[SavedGeneration, ...]:
+    """Return all generations as values."""
+    return tuple(_save(generation) for generation in generations)
+
+
+def restore_generations(state: SavedState) -> Generations:
+    """Take over the generations of the master that this process was, sockets and pidfds."""
+    generations = Generations([_restore(saved) for saved in state.generations])
+    generations.last_number = state.last_number
+    generations.owner = generations.by_number(state.owner)
+    generations.fallback = generations.by_number(state.fallback)
+    return generations
+
+
+def _save(generation: Generation) -> SavedGeneration:
+    channel = generation.channel
+    plan = generation.plan
+    return SavedGeneration(
+        number=generation.number,
+        pid=generation.pid,
+        channel=channel.fileno() if generation.has_listener else None,
+        unread=channel.unread.decode("latin-1"),
+        unsent=channel.unsent.decode("latin-1"),
+        stage=generation.stage.value,
+        started_at=generation.started_at,
+        kill_at=generation.kill_at,
+        has_failed=generation.has_failed,
+        told_by=generation.told_by,
+        slots=tuple(tuple(sorted(queues)) for queues in plan.slots) if plan else None,
+        boot_timeout=generation.boot_timeout,
+        stop_timeout=generation.stop_timeout,
+        asking=tuple(generation.asking),
+        workers=tuple(_save_worker(worker) for worker in generation.workers.values()),
+        failed_starts=generation.failed_starts,
+        told_elsewhere=generation.told_elsewhere,
+        heard_at=generation.heard_at,
+        is_silent=generation.is_silent,
+    )
+
+
+def _save_worker(worker: Worker) -> SavedWorker:
+    live, watch = worker.live, worker.watch
+    return SavedWorker(
+        slot=live.slot,
+        queues=tuple(sorted(live.queues)),
+        phase=live.phase.value,
+        told_at=live.told_at,
+        ready_at=worker.ready_at,
+        pid=worker.pid,
+        watch=watch.fileno() if watch else None,
+    )
+
+
+def _restore(saved: SavedGeneration) -> Generation:
+    unread, unsent = saved.unread.encode("latin-1"), saved.unsent.encode("latin-1")
+    channel = Channel.resume(saved.channel, unread, unsent)
+    generation = Generation(saved.number, saved.pid, channel, saved.started_at)
+    generation.stage = Stage(saved.stage)
+    generation.kill_at = saved.kill_at
+    generation.has_failed = saved.has_failed
+    generation.told_by = Signals(saved.told_by)
+    if saved.slots is not None:
+        generation.plan = Plan(saved.number, tuple(map(frozenset, saved.slots)))
+    generation.boot_timeout = saved.boot_timeout
+    generation.stop_timeout = saved.stop_timeout
+    generation.asking = dict.fromkeys(saved.asking)
+    generation.workers = {w.slot: _restore_worker(saved.number, w) for w in saved.workers}
+    generation.failed_starts = saved.failed_starts
+    generation.told_elsewhere = saved.told_elsewhere
+    generation.heard_at = saved.heard_at
+    generation.is_silent = saved.is_silent
+    return generation
+
+
+def _restore_worker(number: int, saved: SavedWorker) -> Worker:
+    live = Live(number, saved.slot, frozenset(saved.queues), Phase(saved.phase), saved.told_at)
+    worker = Worker(live)
+    worker.ready_at = saved.ready_at
+    worker.pid = saved.pid
+    if saved.pid is not None and saved.watch is not None:
+        worker.watch = ProcessWatch(saved.pid, saved.watch)
+    return worker

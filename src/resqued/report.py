@@ -1,0 +1,37 @@
+"""What a worker may tell its listener of its work, for titles and status.
+
+The default worker does so by itself. A worker that comes in through ``worker_factory`` may call
+these two around each job, in the process that resqued forked for it:
+
+    from resqued import report
+
+    report.job_started("SendMail")
+    ...
+    report.job_finished()
+
+Anywhere else, and when the listener is gone, they do nothing. They never wait.
+"""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+
+_say: ContextVar[Callable[[str, str | None], None] | None] = ContextVar("say", default=None)
+
+
+def job_started(name: str) -> None:
+    """Say that this worker has a job in hand; only the name's first 20,000 characters count."""
+    say = _say.get()
+    if say is not None:
+        say("job", name)
+
+
+def job_finished() -> None:
+    """Say that this worker has none in hand any more."""
+    say = _say.get()
+    if say is not None:
+        say("idle", None)
+
+
+def connect(say: Callable[[str, str | None], None]) -> None:
+    """Send what is reported in this process through ``say``; resqued does this in its workers."""
+    _say.set(say)
