@@ -284,7 +284,7 @@ class Listeners:
         if untold:
             text = "Listener #%d (pid %d) ended untold: %s"
             log.error(text, generation.number, status.pid, status)
-        else:
+        elif not self.has_given_up:  # the reason given then is to stand alone
             log.info("Listener #%d (pid %d) ended", generation.number, status.pid)
         self._waiter.forget_if_watched(generation.channel)
         self.generations.lost(generation)
