@@ -2,6 +2,11 @@
 
 import setproctitle
 
+# The library looks once, when it is first asked, for the memory that the kernel shows as the
+# command line: just before the first environment variable. Once the application has changed that
+# variable it finds nothing, and sets titles without an effect or an error. So it looks now.
+setproctitle.getproctitle()
+
 
 def set_title(title: str) -> None:
     """Replace what ``ps`` shows for this process."""
