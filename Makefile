@@ -6,11 +6,12 @@ PIP    := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 READY  := $(VENV)/.ready
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check fmt lock clean
+.PHONY: help demo test chaos check fmt lock clean
 
 help:
 	@echo 'make demo    start a pool with a private server and work 1,000 jobs'
 	@echo 'make test    run all tests'
+	@echo 'make chaos   random disturbances of real pools; SCHEDULES=50, SEED=n ONLY=k runs one again'
 	@echo 'make check   formatting, lint and types, read only'
 	@echo 'make fmt     rewrite the code as make check wants it'
 	@echo 'make lock    resolve the versions in requirements/ anew'
@@ -21,6 +22,11 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m pytest $(ARGS)
+
+# Each schedule is a daemon of its own that is reloaded, killed, paused and replaced at random.
+SCHEDULES ?= 50
+chaos: $(READY)
+	@$(BIN)/python -m tests.chaos --schedules $(SCHEDULES) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 check: $(READY)
 	@$(BIN)/ruff format --check .

@@ -1,4 +1,4 @@
-"""Random schedules against a real daemon: ``python -m tests.chaos --schedules 50``.
+"""Random schedules against a real daemon: ``make chaos``, or ``python -m tests.chaos``.
 
 Each failure is printed with its history, its log, and the command that runs it again. A schedule's
 choices follow from its seed; how they meet the daemon's own timing does not.
@@ -14,6 +14,9 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress
+
 import resqued
 from tests.chaos.schedule import Order, Outcome, run
 
@@ -23,10 +26,16 @@ def main() -> int:
     options = _arguments()
     orders = list(_orders(options))
     print(f"resqued is {pathlib.Path(resqued.__file__).parent}, seed {options.seed}")
-    began = time.monotonic()
+    began, console = time.monotonic(), Console(stderr=True)
     failed, total = [], Counter[str]()
     looks, seconds, longest, overlaps = 0, 0.0, 0.0, 0
-    with ProcessPoolExecutor(options.parallel, mp_context=get_context("spawn")) as processes:
+    with (
+        Progress(
+            *Progress.get_default_columns(), MofNCompleteColumn(), console=console
+        ) as progress,
+        ProcessPoolExecutor(options.parallel, mp_context=get_context("spawn")) as processes,
+    ):
+        task = progress.add_task("0 failed", total=len(orders))
         for done, outcome in enumerate(processes.map(run, orders), start=1):
             total.update(outcome.events)
             looks += outcome.looks
@@ -36,8 +45,8 @@ def main() -> int:
             if outcome.breaches:
                 failed.append(outcome)
                 _show(outcome, options.seed)
-            _progress(done, len(orders), len(failed), time.monotonic() - began)
-    print(f"\n\n{len(orders)} schedules, seed {options.seed}: {len(failed)} failed")
+            progress.update(task, completed=done, description=f"{len(failed)} failed")
+    print(f"{len(orders)} schedules, seed {options.seed}: {len(failed)} failed")
     print(f"{time.monotonic() - began:.0f} s, {seconds / max(1, len(orders)):.1f} s each")
     print(f"{looks} looks at the processes, the longest took {longest * 1000:.0f} ms")
     print(f"{overlaps} looks saw the job of a killed worker beside a full pool")
@@ -52,7 +61,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="of the first")
     parser.add_argument("--only", type=int, metavar="K", help="only the schedule of this number")
     parser.add_argument("--parallel", type=int, default=2, metavar="N", help="how many at a time")
-    parser.add_argument("--usr1", action="store_true", help="also replace the master itself")
     parser.add_argument(
         "--kind", choices=("chaos", "calm", "real"), help="only schedules of a kind"
     )
@@ -63,7 +71,7 @@ def _orders(options: argparse.Namespace) -> Iterator[Order]:
     numbers = range(options.schedules) if options.only is None else [options.only]
     for number in numbers:
         seed = options.seed * 1_000_003 + number
-        yield Order(number, seed, has_usr1=options.usr1, kind=options.kind)
+        yield Order(number, seed, kind=options.kind)
 
 
 def _show(outcome: Outcome, seed: int) -> None:
@@ -73,13 +81,7 @@ def _show(outcome: Outcome, seed: int) -> None:
     print("\n".join(outcome.history))
     print("--- log")
     print(outcome.log)
-    print(f"--- again: python -m tests.chaos --seed {seed} --only {outcome.number}\n")
-
-
-def _progress(done: int, total: int, failed: int, seconds: float) -> None:
-    left = seconds / done * (total - done)
-    line = f"{done}/{total} schedules, {failed} failed, {left:.0f} s left"
-    print(f"\r{line:<60}", end="", file=sys.stderr, flush=True)
+    print(f"--- again: make chaos SEED={seed} ONLY={outcome.number}\n")
 
 
 if __name__ == "__main__":

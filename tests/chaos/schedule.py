@@ -59,7 +59,6 @@ class Order:
 
     number: int
     seed: int
-    has_usr1: bool = False
     kind: str | None = None  #: None: as the number has it
 
     @property
@@ -188,8 +187,6 @@ class Schedule:
         for _ in range(self._chance.randint(6, 12)):
             self._check()
             name = self._chance.choices(names, weights)[0]
-            if name == "USR1" and not self._order.has_usr1:
-                continue
             self._happen(name)
             self._sleep(0.0, self._chance.choice((0.02, 0.1, 0.3, 0.6)))
 
