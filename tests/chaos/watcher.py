@@ -33,6 +33,7 @@ class Kind(Enum):
     STARTING = "starting"  #: a worker before it works
     WORKER = "worker"
     JOB = "job"
+    PROBE = "probe"  #: whether the installed program could take over from the master
     STRANGER = "stranger"
 
 
@@ -199,6 +200,8 @@ class Watcher:
 
     def _kind_of_others(self, seen: Seen, parent: Seen) -> Kind:
         title = seen.title
+        if "resqued.cli.resume --probe" in title:
+            return Kind.PROBE
         if title.startswith("resqued-") or "resqued.cli.listener" in title:
             return Kind.CANARY if " canary" in title else Kind.LISTENER
         if re.match(r"resque-\S+ Starting", title):

@@ -85,8 +85,7 @@ class Master:
         for status in self._listeners.reap():
             self._stranger_ended(status)
         self._generations.forget_empty()
-        for number in received:
-            self._commands.obey(number)
+        self._commands.obey_all(received)
         if self._is_approved:
             self._become_installed()
 
@@ -138,8 +137,7 @@ class Master:
         with signals.blocked():
             pending = self._signals.drain()
             replace.become(self._context, self._state(pending))
-        for received in pending:
-            self._commands.obey(received)
+        self._commands.obey_all(pending)
 
     def _state(self, pending: list[Signals] | None = None) -> SavedState:
         owner, fallback = self._generations.owner, self._generations.fallback
@@ -163,8 +161,7 @@ class Master:
         log.info("resqued %s has taken over from itself", __version__)
         self._listeners.watch_all()
         self._commands.resume(is_paused=state.is_paused)
-        for number in state.pending:
-            self._commands.obey(Signals(number))
+        self._commands.obey_all(map(Signals, state.pending))
         # What ended meanwhile will not be reported by a signal again.
         self._listeners.read()
         for status in self._listeners.reap():
