@@ -22,10 +22,12 @@ class Backoff:
         """Note that a start was made now."""
         self._started_at = self._clock.now()
 
-    def ended(self, *, expected: bool) -> None:
-        """Note that what was started has ended now."""
+    def ended(self, *, expected: bool, started_at: float | None = None) -> None:
+        """Note that what was started has ended now: the last, or what ``started_at`` tells."""
         now = self._clock.now()
-        if expected or now - self._started_at > LONG_ENOUGH:
+        if started_at is None:
+            started_at = self._started_at
+        if expected or now - started_at > LONG_ENOUGH:
             self._pause = 0.0
         else:
             self._pause = min(LONG_ENOUGH, self._pause * 2 or 1.0)

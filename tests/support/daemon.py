@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from signal import Signals
 from typing import TypeVar
@@ -233,6 +233,17 @@ class Daemon:
             f"{count} times in the log: {pattern}",
         )
         return found
+
+    def work(self, task: str, workers: Collection[Process]) -> None:
+        """Give the workers of ``tasks`` something to do, and wait until all of these did it."""
+        self.write("task", task)
+        pids = {str(worker.pid) for worker in workers}
+
+        def done() -> set[str]:
+            words = [line.split() for line in self.read("tasks_done").splitlines()]
+            return {pid for name, pid, _ in words if name == task}
+
+        self.wait_until(lambda: pids <= done(), f"{task} done by {pids}")
 
     def is_zombie(self, process: Process) -> bool:
         """Tell whether a process has ended and waits for its parent to notice."""

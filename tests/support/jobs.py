@@ -13,6 +13,8 @@ import setproctitle
 STARTS = "starts"
 #: The test's word to all busy workers, or to those of one list, that their job is done.
 FINISH = "finish"
+#: The test's word to the workers of ``tasks``: a name, which each of them notes once as done.
+TASK = "task"
 #: What a deploy changes.
 VERSION = "one"
 
@@ -43,6 +45,18 @@ class Worker:
             time.sleep(0.01)
         note("done", f"{os.getpid()}")
         note("versions", f"{os.getpid()} {VERSION}")
+
+    def _tasks(self) -> None:
+        """Does what the test asks for, again and again, until QUIT."""
+        last = ""
+        while signal.sigtimedwait({signal.SIGQUIT}, 0.01) is None:
+            task = last
+            if os.path.exists(TASK):
+                with open(TASK) as file:
+                    task = file.read() or last  # empty: it is just being written
+            if task != last:
+                last = task
+                note("tasks_done", f"{task} {os.getpid()} {VERSION}")
 
     def _stubborn(self) -> None:
         """Leaves for no signal that it can refuse."""

@@ -38,14 +38,14 @@ def load_config(paths: tuple[str, ...]) -> Config:
 def load_application(config: Config) -> str | None:
     """Run the ``before_fork`` hooks and make ready for forking; returns the app's version.
 
-    Raises BootError with the whole traceback if a hook fails.
+    Raises BootError with the whole traceback if a hook fails, or leaves by ``sys.exit``.
     """
     context = BeforeForkContext()
     try:
         run_hooks(config.hooks.before_fork, context)
         if config.worker_factory is None:
             factory.preload()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = "before_fork failed\n" + traceback.format_exc().rstrip()
         raise BootError(reason, is_config_unreadable=False) from error
     _warn_of_threads()

@@ -44,6 +44,7 @@ class Process:
         self.is_watched = False  #: whether the master has said that it watches it
         self.failure: str | None = None  #: what it has said of why it cannot start
         self.job: str | None = None  #: what it has said that it works on
+        self.status: ExitStatus | None = None  #: how it has ended
 
     def listen(self) -> None:
         """Take in what the worker says."""
@@ -159,6 +160,7 @@ class WorkerSlot:
         status = reaper.reap(process.pid)
         if status is None:
             return None
+        process.status = status
         process.listen()  # its last words
         self._end_left_overs(status)
         self.process = None

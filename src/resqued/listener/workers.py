@@ -82,7 +82,7 @@ class Workers:
         """Why the canary did not get through; None: it did, or still may."""
         if self.is_proved or self._slots[0].process is not None:
             return None
-        return self._last_words or "the canary was killed before it was ready"
+        return self._last_words
 
     def _canary_is_ready(self) -> bool:
         process = self._slots[0].process
@@ -172,7 +172,8 @@ class Workers:
                 continue
             summary = slot.reap(closing=self._is_closing)
             if slot.process is None:
-                self._last_words = process.failure
+                silent = f"the canary ended before it was ready: {process.status}"
+                self._last_words = process.failure or silent
                 self._waiter.forget_if_watched(process.gate)
                 process.gate.close()
             if summary is not None:

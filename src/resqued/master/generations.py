@@ -50,9 +50,11 @@ class Worker:
         """Note that it was told to leave, or will be as soon as it has been forked."""
         self.live = replace(self.live, phase=Phase.TOLD, told_at=now)
 
-    def has_proved_itself(self, now: float) -> bool:
-        """Whether it has worked long enough for its start to count as a good one."""
-        return self.ready_at is not None and now - self.ready_at >= PROOF_OF_LIFE
+    def has_proved_itself(self, now: float, since: float = 0.0) -> bool:
+        """Whether it has begun to work, ``since`` then, long enough ago for a good start."""
+        if self.ready_at is None or self.ready_at < since:
+            return False
+        return now - self.ready_at >= PROOF_OF_LIFE
 
 
 class Generation:
@@ -73,6 +75,7 @@ class Generation:
         self.asking: dict[int, None] = {}  #: slots that wait for a grant, oldest first
         self.workers: dict[int, Worker] = {}
         self.failed_starts = 0  #: workers in a row that did not get to work, or not for long
+        self.failed_at = now  #: when the last of them ended
         self.told_elsewhere = 0  #: what its listener last heard of workers elsewhere
         self.heard_at = now  #: when its listener last answered
         self.is_silent = False  #: whether it has been reported that it does not answer
@@ -159,14 +162,13 @@ class Generation:
 
     def worker_ended(self, slot: int, now: float) -> None:
         """Count the slot's worker no longer, and see whether its start was a failure."""
-        ended = self.workers.pop(slot)
-        if ended.live.phase is Phase.TOLD:
-            return
-        others = self.workers.values()
-        if ended.has_proved_itself(now) or any(w.has_proved_itself(now) for w in others):
+        # What began before a failure and goes on has nothing to say about what is started now.
+        if any(w.has_proved_itself(now, self.failed_at) for w in self.workers.values()):
             self.failed_starts = 0
-        if not ended.has_proved_itself(now):
+        ended = self.workers.pop(slot)
+        if ended.live.phase is not Phase.TOLD and not ended.has_proved_itself(now):
             self.failed_starts += 1
+            self.failed_at = now
 
     def signal_told(self) -> None:
         """Tell those that were told to leave once more, directly.

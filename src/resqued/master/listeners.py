@@ -281,7 +281,9 @@ class Listeners:
     def _ended(self, generation: Generation, status: ExitStatus) -> None:
         self._read(generation)  # its last words
         untold = generation.stage is not Stage.LEAVING
-        if untold:
+        if untold and generation.stage is Stage.BOOTING and self._has_loaded_once:
+            self._failed(generation, f"its listener (pid {status.pid}) ended early: {status}")
+        elif untold:
             text = "Listener #%d (pid %d) ended untold: %s"
             log.error(text, generation.number, status.pid, status)
         elif not self.has_given_up:  # the reason given then is to stand alone
@@ -289,6 +291,9 @@ class Listeners:
         self._waiter.forget_if_watched(generation.channel)
         self.generations.lost(generation)
         generation.listener_ended()
-        self._backoff.ended(expected=not (untold or generation.has_failed))
+        expected = not (untold or generation.has_failed)
+        # While another works, nothing is to be started, and no pause grows.
+        if expected or self.generations.owner is None:
+            self._backoff.ended(expected=expected, started_at=generation.started_at)
         if untold and status.signal is None and not self._has_loaded_once:
             self._give_up(f"the process that reads the configuration left early: {status}")

@@ -57,6 +57,7 @@ class SavedGeneration:
     asking: tuple[int, ...]
     workers: tuple[SavedWorker, ...]
     failed_starts: int
+    failed_at: float
     told_elsewhere: int
     heard_at: float
     is_silent: bool
@@ -140,6 +141,7 @@ def _save(generation: Generation) -> SavedGeneration:
         asking=tuple(generation.asking),
         workers=tuple(_save_worker(worker) for worker in generation.workers.values()),
         failed_starts=generation.failed_starts,
+        failed_at=generation.failed_at,
         told_elsewhere=generation.told_elsewhere,
         heard_at=generation.heard_at,
         is_silent=generation.is_silent,
@@ -174,6 +176,7 @@ def _restore(saved: SavedGeneration) -> Generation:
     generation.asking = dict.fromkeys(saved.asking)
     generation.workers = {w.slot: _restore_worker(saved.number, w) for w in saved.workers}
     generation.failed_starts = saved.failed_starts
+    generation.failed_at = saved.failed_at
     generation.told_elsewhere = saved.told_elsewhere
     generation.heard_at = saved.heard_at
     generation.is_silent = saved.is_silent

@@ -71,10 +71,12 @@ def _build(task: WorkerTask) -> Work | None:
     try:
         factory = task.config.worker_factory or default_factory
         worker: Work = factory(list(task.spec.queues))
+        if not callable(getattr(worker, "work", None)):
+            raise TypeError(f"the factory returned {worker!r}, which has no method work")  # noqa: TRY301
         if hasattr(worker, "job_observer"):
             worker.job_observer = _Observer(task.follow_log)
         run_hooks(task.config.hooks.after_fork, worker)
-    except Exception:
+    except (Exception, SystemExit):
         what = f"A worker for {','.join(task.spec.queues)} cannot start"
         if not task.is_canary:
             log.exception("%s", what)

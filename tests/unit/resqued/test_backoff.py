@@ -71,3 +71,17 @@ def test_time_spent_waiting_is_no_life():
     clock.turn(100)
 
     assert one_life(backoff, clock, 1, expected=False) == 2
+
+
+@pytest.mark.parametrize(("begun", "pause"), [(0.0, 0), (10.0, 1)])
+def test_the_life_of_another_than_the_last(begun: float, pause: float):
+    """Not what was started last counts, but when what has ended was."""
+    clock = HandTurnedClock()
+    backoff = Backoff(clock)
+    origin = clock.now()
+    clock.turn(LONG_ENOUGH + 1)
+    backoff.started()
+
+    backoff.ended(expected=False, started_at=origin + begun)
+
+    assert backoff.due_in == pause

@@ -253,7 +253,7 @@ def test_failed_starts_in_a_row_are_counted(generations: Generations):
 
 
 def test_a_worker_that_has_worked_for_a_while_ends_the_row(generations: Generations):
-    """Its own end, later, is none of a failed start; nor is it while others end at once."""
+    """Its own end, later, is none of a failed start; one that was good before is in no row."""
     generation = proved(generations, "a", "b")
     working(generation, 0)
     generation.failed_starts = 2
@@ -262,10 +262,12 @@ def test_a_worker_that_has_worked_for_a_while_ends_the_row(generations: Generati
     assert generation.failed_starts == 0
 
     working(generation, 0)
-    for number in (1, 1, 1):
+    for number in (1, 2, 3):
         started(generation, 1)
         generation.worker_ended(1, NOW + 2 * PROOF_OF_LIFE)
         assert generation.failed_starts == number
+    generation.worker_ended(0, NOW + 3 * PROOF_OF_LIFE)
+    assert generation.failed_starts == 3
 
 
 def test_told_workers_are_no_failed_starts(generations: Generations):
