@@ -85,7 +85,8 @@ class Master:
         for status in self._listeners.reap():
             self._stranger_ended(status)
         self._generations.forget_empty()
-        self._commands.obey_all(received)
+        for number in received:
+            self._commands.obey(number)
         if self._is_approved:
             self._become_installed()
 
@@ -137,7 +138,8 @@ class Master:
         with signals.blocked():
             pending = self._signals.drain()
             replace.become(self._context, self._state(pending))
-        self._commands.obey_all(pending)
+        for received in pending:
+            self._commands.obey(received)
 
     def _state(self, pending: list[Signals] | None = None) -> SavedState:
         owner, fallback = self._generations.owner, self._generations.fallback
@@ -161,7 +163,8 @@ class Master:
         log.info("resqued %s has taken over from itself", __version__)
         self._listeners.watch_all()
         self._commands.resume(is_paused=state.is_paused)
-        self._commands.obey_all(map(Signals, state.pending))
+        for number in state.pending:
+            self._commands.obey(Signals(number))
         # What ended meanwhile will not be reported by a signal again.
         self._listeners.read()
         for status in self._listeners.reap():

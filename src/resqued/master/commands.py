@@ -1,7 +1,6 @@
 """What the master was asked for, and what follows from it: one method each."""
 
 import logging
-from collections.abc import Iterable
 from enum import Enum
 from signal import Signals
 
@@ -44,18 +43,8 @@ class Commands:
         """Whether there are to be no workers for now."""
         return self._mode is Mode.PAUSED
 
-    def obey_all(self, received: Iterable[Signals]) -> None:
-        """Do what each signal asks, of those that came since the last look.
-
-        Of what is pending together the kernel keeps no order (signal(7)), and Python runs the
-        handlers in the reverse of the kernel's. It only matters for a pause that is taken back at
-        once: CONT has the last word.
-        """
-        for number in sorted(received, key=lambda number: number is Signals.SIGCONT):
-            self._obey(number)
-
-    def _obey(self, received: Signals) -> None:
-        """Stopping never goes back, so then most ask nothing."""
+    def obey(self, received: Signals) -> None:
+        """Do what a signal asks; stopping never goes back, so then most ask nothing."""
         match received:
             case Signals.SIGQUIT | Signals.SIGTERM | Signals.SIGINT:
                 self._stop(received)

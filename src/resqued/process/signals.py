@@ -9,7 +9,8 @@ from types import FrameType, TracebackType
 from typing import Self
 
 #: Every signal that a process of ours ever handles; what a child resets, and what is blocked
-#: while a process forks or starts.
+#: while a process forks or starts. Of those that come together, CONT is the last to be obeyed: a
+#: script that pauses and resumes at once does not leave a paused pool.
 HANDLED = (
     Signals.SIGHUP,
     Signals.SIGINT,
@@ -23,10 +24,10 @@ HANDLED = (
 
 
 class SignalInbox:
-    """The signals that reached this process, oldest first; a context manager.
+    """The signals that reached this process; a context manager.
 
     Entering it installs the handlers and unblocks their signals, so that one that came before,
-    even before the interpreter ran, is the first to be read. Leaving it puts the old mask and the
+    even before the interpreter ran, is read as well. Leaving it puts the old mask and the
     old handlers back. The handlers do nothing: the interpreter itself writes each signal's number
     to a pipe (``signal.set_wakeup_fd``), which also ends a wait in a selector. Belongs to the main
     thread.
@@ -70,12 +71,17 @@ class SignalInbox:
         return self._reader
 
     def drain(self) -> list[Signals]:
-        """Return the signals received since the last call, oldest first, equal ones once."""
+        """Return the signals received since the last call, equal ones once, as they are wanted.
+
+        They are not in the order in which they came, which nobody knows: of two that are pending,
+        the kernel enters the handler of the one, and at once that of the other, which so runs
+        first. Which of two is to have the last word is up to the order of ``wanted``.
+        """
         try:
             received = os.read(self._reader, 4096)
         except BlockingIOError:
             return []
-        return [Signals(number) for number in dict.fromkeys(received) if number in self._wanted]
+        return [number for number in self._wanted if number in received]
 
     def close(self) -> None:
         """Close this process's ends of the pipe; for a forked child that leaves the handlers."""
