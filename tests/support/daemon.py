@@ -84,6 +84,7 @@ class Daemon:
         self.output = folder / "output"
         self._master: subprocess.Popen[bytes] | None = None
         self._pidfile: pathlib.Path | None = None
+        self._pid: int | None = None
         self._modules: list[str] = []
         (folder / "tmp").mkdir()
         shutil.copy(pathlib.Path(__file__).with_name("jobs.py"), folder)
@@ -115,8 +116,9 @@ class Daemon:
 
     def customize(self, module: str, **values: float) -> None:
         """Have every process set names of a module, such as the seconds of a limit."""
+        name = "customized/sitecustomize.py"
         lines = [f"import {module}", *(f"{module}.{n} = {v!r}" for n, v in values.items())]
-        self.write("customized/sitecustomize.py", "\n".join(lines) + "\n")
+        self.write(name, self.read(name) + "\n".join(lines) + "\n")
         self._modules.append(str(self.folder / "customized"))
 
     def install(self) -> pathlib.Path:
@@ -143,10 +145,20 @@ class Daemon:
         if config is not None:
             self.write("resqued.py", config)
             arguments = (*arguments, "resqued.py")
+        self.launch(*through, COMMAND, *arguments, environment=environment, stdin=stdin)
+
+    def launch(
+        self,
+        *command: str,
+        folder: str = ".",
+        environment: dict[str, str] | None = None,
+        stdin: int = subprocess.DEVNULL,
+    ) -> None:
+        """Start any command line that becomes a master, or runs one."""
         with self.output.open("ab") as output:
             self._master = subprocess.Popen(
-                [*through, COMMAND, *arguments],
-                cwd=self.folder,
+                command,
+                cwd=self.folder / folder,
                 env=self._environment(environment),
                 stdin=stdin,
                 stdout=output,
@@ -162,9 +174,15 @@ class Daemon:
     def run(
         self, *arguments: str, folder: str = ".", environment: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command that returns by itself."""
+        """Run a command of resqued's that returns by itself."""
+        return self.execute(COMMAND, *arguments, folder=folder, environment=environment)
+
+    def execute(
+        self, *command: str, folder: str = ".", environment: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run any command that returns by itself, as one of this test's processes."""
         return subprocess.run(
-            [COMMAND, *arguments],
+            command,
             cwd=self.folder / folder,
             env=self._environment(environment),
             stdin=subprocess.DEVNULL,
@@ -181,6 +199,12 @@ class Daemon:
     def adopt(self, pidfile: str) -> None:
         """Take the daemon that ``-D -p pidfile`` has started for the master from now on."""
         self._pidfile = self.folder / pidfile
+
+    def adopt_master(self) -> int:
+        """Take the process that is titled so for the master: what was started only runs it."""
+        (master,) = self.wait_until(lambda: self.tree().masters, "a master")
+        self._pid = master.pid
+        return master.pid
 
     def _environment(self, more: dict[str, str] | None) -> dict[str, str]:
         kept = {name: os.environ[name] for name in os.environ if name.startswith("COVERAGE_")}
@@ -200,6 +224,8 @@ class Daemon:
     @property
     def pid(self) -> int:
         """The master's pid."""
+        if self._pid is not None:
+            return self._pid
         if self._pidfile is not None:
             return int(self._pidfile.read_text())
         assert self._master is not None, "nothing was started"

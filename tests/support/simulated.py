@@ -241,6 +241,9 @@ class Gate:
     def _is_worker_there(self) -> bool:
         return self.worker is not None and self.worker.is_alive
 
+    def fileno(self) -> int:  # noqa: D102
+        return 0
+
     def read(self) -> list[list[Any]]:  # noqa: D102
         said, self.lines = self.lines, []
         self.is_closed = not self._is_worker_there
@@ -277,6 +280,9 @@ class Watch:
         assert not self.is_closed
         self._world.witness.master_signals(self.process, number)
         self._world.deliver(self.process, number)
+
+    def fileno(self) -> int:  # noqa: D102
+        return 0
 
     def close(self) -> None:  # noqa: D102
         self.is_closed = True
@@ -558,6 +564,7 @@ def _seams(world: World) -> list[tuple[Any, str, Any]]:
     def waiter() -> Waiter:
         return Waiter(world)
 
+    limits = SimpleNamespace(raise_file_limit=lambda: 1024, refuse_last_files=_nothing)
     sender = SimpleNamespace(send=world.send_signal, send_group=lambda _pid, _number: None)
     return [
         (master_app, "Waiter", waiter),
@@ -565,7 +572,7 @@ def _seams(world: World) -> list[tuple[Any, str, Any]]:
         (master_app, "set_title", _nothing),
         (master_listeners, "Channel", SimpleNamespace(pair=world.channel_pair)),
         (master_listeners, "Lifeline", lambda *_: SimpleNamespace(reader=0, close=_nothing)),
-        (master_listeners, "limits", SimpleNamespace(raise_file_limit=lambda *_: 1024)),
+        (master_listeners, "limits", limits),
         (master_listeners, "ProcessWatch", world.watch),
         (master_listeners, "spawn_interpreter", world.spawn),
         (master_listeners, "reap_all", world.reap_children),
@@ -578,6 +585,7 @@ def _seams(world: World) -> list[tuple[Any, str, Any]]:
         (listener_app, "kernel", SimpleNamespace(outlive_parent=_nothing)),
         (listener_app, "run_worker", world.run_worker),
         (listener_workers, "Gate", SimpleNamespace(pair=world.gate_pair)),
+        (listener_workers, "limits", limits),
         (listener_workers, "time_limit", nullcontext),
         (listener_slots, "fork_child", world.fork),
         (listener_slots, "reaper", SimpleNamespace(reap=world.reap_one)),

@@ -10,6 +10,7 @@ from resqued.config.model import Config, WorkerSpec
 from resqued.ipc import messages
 from resqued.ipc.channel import Channel
 from resqued.listener.slots import SlotState, WorkerSlot
+from resqued.process import limits
 from resqued.process.limits import TimeOverError, time_limit
 from resqued.process.waiter import Source, Waiter
 from resqued.worker.gate import Gate, Ticket
@@ -193,6 +194,7 @@ class Workers:
             return self._body(slot.spec, ticket, is_canary=is_canary)
 
         try:
+            limits.refuse_last_files(gate.fileno())
             slot.fork(body, gate)
         except OSError:
             gate.close()

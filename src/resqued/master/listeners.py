@@ -81,11 +81,13 @@ class Listeners:
             self._is_wanted = False
 
     def stop(self, generation: Generation, number: Signals) -> None:
-        """Tell a listener to stop; it tells its workers the same."""
+        """Tell a listener to stop; it tells its workers the same, or we do if it is silent."""
         if generation.has_listener:
             self.generations.lost(generation)
             generation.leave(self._clock.now(), number)
             signals.send(generation.pid, number)
+            if generation.is_silent:
+                generation.signal_told()
 
     def kill_hanging(self) -> None:
         """Kill the listeners that were told to stop while they loaded, and had their time."""
@@ -251,27 +253,27 @@ class Listeners:
     def _worker_started(self, generation: Generation, slot: int, pid: int) -> None:
         if generation.has_open_grant(slot):
             generation.worker_started(slot, pid)
-            self._watch(generation, generation.workers[slot])
+            self._watch(generation, generation.workers[slot], logging.ERROR)
         else:
             log.error("Listener #%d started worker %d untold", generation.number, pid)
 
     def watch_missing(self) -> None:
         """Watch those workers that could not be watched when they were started."""
         for generation, worker in self.generations.unwatched():
-            self._watch(generation, worker)
+            self._watch(generation, worker, logging.DEBUG)
 
-    def _watch(self, generation: Generation, worker: Worker) -> None:
+    def _watch(self, generation: Generation, worker: Worker, level: int) -> None:
         """Watch a new worker before its listener may reap it, so that no end is missed.
 
-        Until that succeeds it waits at its gate, and counts.
+        Until that succeeds it waits at its gate, and counts; ``level`` is for saying so.
         """
         assert worker.pid is not None
         try:
-            watch = ProcessWatch(worker.pid)
+            watch = _watch_process(worker.pid)
         except ProcessLookupError:  # somebody else's code has waited for it
             del generation.workers[worker.live.slot]
         except OSError as error:
-            log.error("Cannot watch worker %d, trying again: %s", worker.pid, error)  # noqa: TRY400
+            log.log(level, "Cannot watch worker %d, trying again: %s", worker.pid, error)
             return
         else:
             self._waiter.watch(watch)
@@ -297,3 +299,14 @@ class Listeners:
             self._backoff.ended(expected=expected, started_at=generation.started_at)
         if untold and status.signal is None and not self._has_loaded_once:
             self._give_up(f"the process that reads the configuration left early: {status}")
+
+
+def _watch_process(pid: int) -> ProcessWatch:
+    """Open a watch, unless that would take one of the last descriptors. Raises OSError."""
+    watch = ProcessWatch(pid)
+    try:
+        limits.refuse_last_files(watch.fileno())
+    except OSError:
+        watch.close()
+        raise
+    return watch

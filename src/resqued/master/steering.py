@@ -93,7 +93,8 @@ class Steering:
         for generation in self._generations.with_listener:
             if generation.stage is Stage.PROVED:
                 self._report_if_silent(generation, now)
-                generation.channel.send(messages.Ping())
+                if not generation.channel.has_output:  # or the questions would pile up for days
+                    generation.channel.send(messages.Ping())
 
     def _report_if_silent(self, generation: Generation, now: float) -> None:
         if now - generation.heard_at >= SILENT_AFTER and not generation.is_silent:

@@ -1,5 +1,7 @@
 """What a process may use: open files, and time."""
 
+import errno
+import os
 import resource
 import signal
 from collections.abc import Iterator
@@ -7,6 +9,10 @@ from contextlib import contextmanager
 from types import FrameType
 
 from resqued.errors import ResquedError
+
+#: Descriptors that workers leave over, for what must go on all the same: another listener, a log
+#: file to be opened again, a state to be handed over, the application's hooks.
+_SPARE_FILES = 8
 
 
 class TimeOverError(ResquedError):
@@ -44,6 +50,13 @@ def raise_file_limit() -> int:
     except (OSError, ValueError):
         pass  # macOS has a lower limit than it says; the former one stays
     return soft
+
+
+def refuse_last_files(descriptor: int) -> None:
+    """Raise OSError (EMFILE) if hardly any file could be opened beside this newest one."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and descriptor >= soft - _SPARE_FILES:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 def set_file_limit(soft: int) -> None:

@@ -229,3 +229,30 @@ worker("a")
     daemon.wait_for_workers(2)
 
     assert daemon.stop(signal.SIGQUIT) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGTERM])
+def test_a_stop_that_finds_everything_below_dead(daemon: Daemon, number: signal.Signals):
+    """All these ends and the signal come in one round: closed sockets are no crash."""
+    tree = daemon.start_working("worker('a')\nworker('b')\n", count=2)
+    daemon.signal(signal.SIGSTOP)
+    for process in (*tree.listeners, *tree.workers):
+        daemon.signal_process(process, signal.SIGKILL)
+    daemon.wait_until(lambda: len(daemon.tree().processes) == 1, "the master alone")
+    daemon.signal(number)
+    daemon.signal(signal.SIGCONT)
+
+    assert daemon.wait_for_exit(5) == 0
+    daemon.wait_until_gone()
+    assert "Traceback" not in daemon.log
+
+
+@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGTERM])
+def test_a_stop_in_the_middle_of_a_reload(daemon: Daemon, number: signal.Signals):
+    """Two generations and a canary on its way: everything leaves, nothing is raised."""
+    daemon.start_working("worker_pool(4, 'a')\n", count=4)
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_for_log("Listener #2 .* runs")
+
+    assert daemon.stop(number, seconds=5) == 0
+    assert "Traceback" not in daemon.log
