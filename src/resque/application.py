@@ -7,8 +7,11 @@ they are defined, long before it knows where its server is.
 from typing import Any
 
 from resque.client import Resque
-from resque.registry import Declare, Definition, Registry
+from resque.definition import Definition
+from resque.failure.backend import BackendChoice
+from resque.registry import Declare, Registry
 from resque.store.server import connect as connect_server
+from resque.worker_hooks import WorkerHooks
 
 
 class Application:
@@ -16,6 +19,7 @@ class Application:
 
     def __init__(self) -> None:
         self.registry = Registry()
+        self.worker_hooks = WorkerHooks()
         self._client: Resque | None = None
 
     @property
@@ -23,15 +27,23 @@ class Application:
         """The client of the last ``connect``; without one, that of the default address."""
         return self._client or self.connect()
 
-    def connect(self, url_or_client: object = None, namespace: str = "resque") -> Resque:
+    def connect(
+        self,
+        url_or_client: object = None,
+        namespace: str = "resque",
+        *,
+        failures: BackendChoice = "redis",
+    ) -> Resque:
         """Use this server from now on; nothing is sent yet.
 
         A URL (``redis://``, ``rediss://``, ``unix://``), or a ``redis.Redis`` or
         ``valkey.Valkey``. Without one: ``RESQUE_REDIS_URL``, else ``REDIS_URL``, else
-        redis://localhost:6379/0. Raises AddressError, NamespaceError, or TypeError for an object
-        that is no client.
+        redis://localhost:6379/0. ``failures`` is where failed jobs go: a backend's name, one of
+        your own, or a factory; see docs/failures.md. Raises AddressError, NamespaceError,
+        UnknownBackendError, or TypeError for an object that is none of these.
         """
-        self._client = Resque(connect_server(url_or_client), self.registry, namespace)
+        server = connect_server(url_or_client)
+        self._client = Resque(server, self.registry, namespace, failures=failures)
         return self._client
 
     def job(self, *, queue: str, name: str | None = None) -> Declare:

@@ -2,10 +2,14 @@
 
 from typing import Any
 
+from resque.definition import Definition
 from resque.errors import QueueNameError
+from resque.failure.backend import BackendChoice
+from resque.failure.choice import make_backend
+from resque.job import Job
 from resque.keys import Keys
 from resque.payload import Payload
-from resque.registry import Definition, Registry, is_queue_name
+from resque.registry import Registry, is_queue_name
 from resque.store import failures, queues, workers
 from resque.store.server import Server
 
@@ -16,11 +20,19 @@ class Resque:
     Every method asks the server; all raise ServerUnavailable if it is away.
     """
 
-    def __init__(self, server: Server, registry: Registry, namespace: str = "resque") -> None:
-        """Raises NamespaceError for a namespace that cannot be used."""
+    def __init__(
+        self,
+        server: Server,
+        registry: Registry,
+        namespace: str = "resque",
+        *,
+        failures: BackendChoice = "redis",
+    ) -> None:
+        """Raises NamespaceError for a namespace that cannot be used, and as ``make_backend``."""
         self.server = server
         self.registry = registry
         self.keys = Keys(namespace)
+        self.failure_backend = make_backend(failures, server, self.keys)
 
     def enqueue(self, target: object, *args: Any, **kwargs: Any) -> bool:
         """Put a declared function or class into its queue, for a worker to run.
@@ -54,6 +66,15 @@ class Resque:
     def size(self, queue: str) -> int:
         """Return how many jobs wait in a queue."""
         return queues.size(self.server, self.keys, queue)
+
+    def reserve(self, queue: str) -> Job | None:
+        """Take the next job of a queue away, to be performed by the caller; None: it is empty.
+
+        Nobody else knows of the job then. Raises DecodeError for an element that is no job; it
+        is gone from the queue, and in the error.
+        """
+        element = queues.pop(self.server, self.keys, queue)
+        return None if element is None else Job(queue, Payload.decode(element), self.registry)
 
     def failure_count(self) -> int:
         """Return how many failure records there are."""

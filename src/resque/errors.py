@@ -118,6 +118,19 @@ class ReplyError(ResqueError):
         return f"{self.code} {self.message}".rstrip()
 
 
+class EnvironmentValueError(ResqueError):
+    """A variable of the environment that makes no sense."""
+
+    def __init__(self, name: str, value: str, problem: str) -> None:
+        super().__init__(name, value, problem)
+        self.name = name
+        self.value = value
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.value}: {self.problem}"
+
+
 class EncodeError(ResqueError):
     """A value that cannot be written as JSON, or as a word of a command."""
 
@@ -132,11 +145,15 @@ class EncodeError(ResqueError):
 
 
 class DecodeError(ResqueError):
-    """An element of a queue that is not a job."""
+    """An element of a queue that is not a job.
 
-    def __init__(self, problem: str) -> None:
-        super().__init__(problem)
+    ``element`` is what lay there; there may be no other copy of it.
+    """
+
+    def __init__(self, problem: str, element: bytes = b"") -> None:
+        super().__init__(problem, element)
         self.problem = problem
+        self.element = element
 
     def __str__(self) -> str:
         return f"not a job: {self.problem}"
@@ -186,6 +203,73 @@ class QueueNameError(ResqueError):
 
     def __str__(self) -> str:
         return f"cannot use {self.queue!r} as the name of a queue"
+
+
+def text_of(error: BaseException) -> str:
+    """Return an exception's text, or a remark: a job's own class may do anything when asked."""
+    try:
+        return str(error)
+    except Exception as second:  # noqa: BLE001 - whatever it does
+        return f"(its text cannot be had: {type(second).__name__})"
+
+
+class DontPerform(ResqueError):  # noqa: N818 - the name that Ruby's hooks raise
+    """Raise it in a ``before_perform`` hook: the job is left out, which is no failure."""
+
+
+class FailureHookError(ResqueError):
+    """An ``on_failure`` hook has raised; the hooks behind it did not run."""
+
+    def __init__(self, hook: str, error: BaseException) -> None:
+        super().__init__(hook, error)
+        self.hook = hook
+        self.error = error
+
+    def __str__(self) -> str:
+        shown = f"{type(self.error).__qualname__}: {text_of(self.error)}"
+        return f"Additional error ({shown}) occurred in failure hook {self.hook}"
+
+
+class DirtyExit(ResqueError):  # noqa: N818 - Ruby's name
+    """A job's process ended, or its worker left, before the job was done.
+
+    Never raised: it is what ``on_failure`` hooks get, and what the failure record says.
+    """
+
+    resque_name = "Resque::DirtyExit"  #: what the failure record says
+
+    def __init__(self, problem: str = "Job still being processed") -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return self.problem
+
+
+class PruneDeadWorkerDirtyExit(DirtyExit):
+    """A worker was not heard of any more, so another one has forgotten it."""
+
+    resque_name = "Resque::PruneDeadWorkerDirtyExit"  #: what the failure record says
+
+    def __init__(self, worker_id: str, job: str | None = None) -> None:
+        """``job`` is the payload's class; None if it is not known."""
+        held = "<Unknown Job>" if job is None else job
+        super().__init__(f"Worker {worker_id} did not gracefully exit while processing {held}")
+        self.args = (worker_id, job)
+        self.worker_id = worker_id
+        self.job = job
+
+
+class UnknownBackendError(ResqueError):
+    """No failure backend has this name."""
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        super().__init__(name, known)
+        self.name = name
+        self.known = known
+
+    def __str__(self) -> str:
+        return f"no failure backend is called {self.name!r}; there is {' and '.join(self.known)}"
 
 
 class TermException(BaseException):

@@ -54,14 +54,14 @@ class Payload:
             if _SURROGATE.search(raw):
                 encode_json(job)
         except (ValueError, EncodeError) as error:  # not UTF-8 and not JSON are ValueErrors
-            raise DecodeError(str(error)) from error
+            raise DecodeError(str(error), raw) from error
         except RecursionError:
-            raise DecodeError("it is nested too deeply") from None
+            raise DecodeError("it is nested too deeply", raw) from None
         if not isinstance(job, dict):
-            raise DecodeError(f"it is a JSON {_kind(job)}, not an object")
+            raise DecodeError(f"it is a JSON {_kind(job)}, not an object", raw)
         class_name = job.get("class")
         if not isinstance(class_name, str):
-            raise DecodeError("it has no class name")
+            raise DecodeError("it has no class name", raw)
         return cls(class_name, _args(job.get("args")), raw)
 
 

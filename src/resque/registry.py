@@ -4,77 +4,16 @@ A payload only ever picks from these; nothing is imported because a payload says
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import update_wrapper
-from inspect import Parameter, getattr_static, signature
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
+from resque.definition import Definition
 from resque.errors import DuplicateJobError, NotAJobError, QueueNameError, UnknownJobError
+from resque.function import Enqueue, JobFunction
+from resque.hooks import Hooks, class_method
 
 P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C", bound=type)
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """One declared job."""
-
-    name: str  #: the payload's class
-    queue: str
-    perform: Callable[..., object]
-
-    def positions(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-        """Return the arguments by position, as a payload carries them.
-
-        Defaults stand in only where a later argument was given, so that a default that changes
-        before the job runs is the new one. Raises TypeError as a call would.
-        """
-        bound = signature(self.perform).bind(*args, **kwargs)
-        if not bound.kwargs:
-            return bound.args
-        parameters = bound.signature.parameters
-        positional = [n for n, p in parameters.items() if p.kind is Parameter.POSITIONAL_OR_KEYWORD]
-        if not bound.kwargs.keys() <= set(positional):
-            names = ", ".join(name for name in bound.kwargs if name not in positional)
-            raise TypeError(f"{self.name}: {names} can only be passed by keyword; jobs have none")
-        last = list(bound.arguments)[-1]
-        bound.apply_defaults()
-        return bound.args[: list(parameters).index(last) + 1]
-
-
-class Enqueue(Protocol):
-    """Puts a declared job's arguments into its queue."""
-
-    def __call__(self, definition: Definition, args: tuple[Any, ...]) -> bool:
-        """Enqueue; returns whether it was done."""
-        ...
-
-
-class JobFunction(Generic[P, R]):
-    """A function declared as a job: still callable as before, and can be enqueued."""
-
-    def __init__(self, function: Callable[P, R], definition: Definition, enqueue: Enqueue) -> None:
-        update_wrapper(self, function)
-        self._function = function
-        self._enqueue = enqueue
-        self.definition = definition
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run the job here and now."""
-        return self._function(*args, **kwargs)
-
-    def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> bool:
-        """Have a worker run the job with these arguments.
-
-        Keyword arguments are bound to their positions, as Resque knows only those. Raises
-        TypeError if the arguments do not fit, EncodeError if JSON cannot carry them,
-        ServerUnavailable if the server is away.
-        """
-        return self._enqueue(self.definition, self.definition.positions(args, kwargs))
-
-    def __repr__(self) -> str:
-        return f"<job {self.definition.name} on {self.definition.queue}>"
 
 
 class Declare(Protocol):
@@ -100,12 +39,16 @@ class Registry:
         """The names that payloads may have, sorted."""
         return tuple(sorted(self._definitions))
 
+    def get(self, name: str) -> Definition | None:
+        """Return the job of a payload's class, if it is declared."""
+        return self._definitions.get(name)
+
     def find(self, name: str) -> Definition:
         """Return the job of a payload's class. Raises UnknownJobError."""
-        try:
-            return self._definitions[name]
-        except KeyError:
-            raise UnknownJobError(name, self.names) from None
+        definition = self.get(name)
+        if definition is None:
+            raise UnknownJobError(name, self.names)
+        return definition
 
     def definition_of(self, target: object) -> Definition:
         """Return what a declared function or class stands for. Raises NotAJobError."""
@@ -126,7 +69,8 @@ class Registry:
 
         def decorator(target: Any, /) -> Any:
             perform = _perform_of(target)
-            definition = Definition(name or _dotted(target), queue, perform)
+            hooks = Hooks.of_class(target) if isinstance(target, type) else Hooks()
+            definition = Definition(name or _dotted(target), queue, perform, hooks)
             self._add(definition, _place_of(target))
             if isinstance(target, type):
                 self._classes[target] = definition
@@ -164,18 +108,8 @@ def _place_of(target: Any) -> str:
 
 def _perform_of(target: Any) -> Callable[..., object]:
     if isinstance(target, type):
-        return _perform_of_class(target)
+        return class_method(target, "perform")
     if not callable(target):
         raise TypeError(f"{target!r} is no function and no class")
     function: Callable[..., object] = target
     return function
-
-
-def _perform_of_class(target: Any) -> Callable[..., object]:
-    perform: Callable[..., object] | None = getattr(target, "perform", None)
-    if perform is None or not callable(perform):
-        raise TypeError(f"{target.__qualname__} has no perform")
-    is_static = isinstance(getattr_static(target, "perform"), staticmethod)
-    if not is_static and getattr(perform, "__self__", None) is None:
-        raise TypeError(f"{target.__qualname__}.perform must be a class method or static method")
-    return perform

@@ -94,6 +94,7 @@ RESERVED = {
         "resque.cli",
         "resqued.process.start_context",
         "resque.store.connection",
+        "resque.environment",
     ),
     "os.getenv": (),
     "os.putenv": (),
@@ -111,7 +112,7 @@ RESERVED = {
         ("resqued.process",),
     ),
     # A job must be interrupted by TERM wherever it is, which only a handler that raises can do.
-    "signal.signal": ("resqued.process", "resque.worker.child"),
+    "signal.signal": ("resqued.process", "resque.worker.interruption"),
     **dict.fromkeys(
         ["time.time", "time.monotonic", "time.sleep", "time.perf_counter", "time.time_ns"],
         ("resqued.clock", "resque.clock"),

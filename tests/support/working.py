@@ -48,7 +48,7 @@ class WorkerProcess:
         logging.basicConfig(filename=self._log, level=logging.DEBUG, force=True)
         worker = Worker(self._order.queues, self._client)
         worker.term_timeout = self._order.term_timeout
-        liveness.HEARTBEAT_INTERVAL = self._order.heartbeat_interval  # in this process only
+        worker.heartbeat_interval = self._order.heartbeat_interval
         self._order.prepare(worker)
         worker.work(self._order.interval)
         return 0

@@ -4,6 +4,7 @@ Never run. ``mypy --strict`` must accept it as it stands: a wrong call that it l
 leave its ``type: ignore`` unused, which is an error.
 """
 
+from collections.abc import Callable
 from typing import Any, assert_type
 
 import redis
@@ -59,6 +60,51 @@ def enqueue_has_its_signature() -> None:
     send.enqueue()  # type: ignore[call-arg]
     send.enqueue("a", topic="hi")  # type: ignore[call-arg]
     nothing.enqueue(1)  # type: ignore[call-arg]
+
+
+@send.before_perform
+def check(address: str, subject: str = "hello", *more: int) -> bool:
+    """A hook that takes what the job takes."""
+    return bool(address) and bool(subject) and bool(more)
+
+
+@send.around_perform
+def timed(perform: Callable[[], object], *args: Any) -> object:
+    """A hook for any job."""
+    return perform() if args else None
+
+
+@send.around_perform
+def exact(
+    perform: Callable[[], object], address: str, subject: str = "hello", *more: int
+) -> object:
+    """A hook for this job."""
+    return perform() if address and subject and more else None
+
+
+@send.on_failure
+def report(error: BaseException, *args: Any) -> None:
+    """A hook for any job."""
+    print(error, args)
+
+
+@send.after_enqueue
+@nothing.before_enqueue
+@nothing.before_dequeue
+@nothing.after_dequeue
+@nothing.after_perform
+def note(*args: Any) -> None:
+    """One hook for several jobs."""
+
+
+def hooks_take_what_the_job_takes(wrong: Callable[[int], bool]) -> None:
+    """The decorators check the hook's signature, and keep it."""
+    assert_type(check("a", "b", 1), bool)
+    note(1, "x")
+    send.before_perform(wrong)  # type: ignore[arg-type]
+    send.on_failure(wrong)  # type: ignore[arg-type]
+    nothing.around_perform(wrong)  # type: ignore[arg-type]
+    send.before_enqueue(7)  # type: ignore[call-overload]
 
 
 def a_class_is_what_it_was() -> None:

@@ -5,10 +5,14 @@ import importlib
 import logging
 import os
 import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import resque
+from resque.environment import CommandSettings, command_settings
 from resque.errors import ResqueError
+from resqued.process.daemonize import StartReport, daemonize
+from resqued.process.pidfile import Pidfile, PidfileError
 
 if TYPE_CHECKING:
     _Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no public name
@@ -16,37 +20,80 @@ if TYPE_CHECKING:
 
 def add_to(commands: "_Commands") -> None:
     """Declare the command."""
-    parser = commands.add_parser("work", help="work jobs until told to leave")
-    parser.add_argument("--queue", required=True, metavar="A,B", help="queues, most urgent first")
+    parser = commands.add_parser(
+        "work",
+        help="work jobs until told to leave",
+        epilog="The environment serves as for rake resque:work: QUEUE, QUEUES, INTERVAL,"
+        " MIN_INTERVAL, MAX_INTERVAL, BACKOFF_INTERVAL, BACKGROUND, PIDFILE, VERBOSE, VVERBOSE,"
+        " FAILURE_BACKEND and others; see docs/workers.md. Options go before it.",
+    )
+    parser.add_argument("--queue", metavar="A,B", help="queues, most urgent first; default $QUEUES")
     parser.add_argument(
         "--require", action="append", default=[], metavar="MODULE", help="import your jobs"
     )
     parser.add_argument(
         "--interval",
         type=_seconds,
-        default=5.0,
         metavar="S",
         help="seconds between two looks at empty queues; 0: leave when they are empty (default 5)",
     )
     parser.add_argument("--url", help="the server; default $RESQUE_REDIS_URL, $REDIS_URL, or local")
     parser.add_argument("--namespace", default="resque", help="prefix of every key")
-    parser.set_defaults(run=run)
+    parser.add_argument("--pidfile", metavar="FILE", help="store the worker's pid in FILE")
+    parser.set_defaults(run=run, complain=parser.error)
 
 
 def run(request: argparse.Namespace) -> int:
-    """Work in this process until QUIT, TERM or INT."""
-    from resque.worker import Worker  # noqa: PLC0415 - other commands need none
+    """Work in this process until QUIT, TERM or INT; with BACKGROUND in another one."""
+    settings = command_settings()
+    queues = settings.queues if request.queue is None else request.queue
+    if queues is None:
+        request.complain("no queue to work: give --queue, or set QUEUE, such as QUEUE=high,low")
+    request.queue = queues
+    if not settings.background:
+        return _work(request, settings, None)
+    reason = daemonize(lambda report: _work(request, settings, report))
+    if reason is not None:
+        raise ResqueError(reason or "the worker could not be started")
+    return 0
 
+
+def _work(
+    request: argparse.Namespace, settings: CommandSettings, report: StartReport | None
+) -> int:
+    from resque.worker import Worker  # noqa: PLC0415 - it costs what only workers need
+
+    _log(settings)
+    try:
+        with ExitStack() as stack:
+            pidfile = request.pidfile or settings.pidfile
+            if pidfile:
+                stack.enter_context(Pidfile(pidfile))
+            client = resque.connect(
+                request.url, request.namespace, failures=settings.failure_backend or "redis"
+            )
+            sys.path.insert(0, os.getcwd())
+            for module in request.require:
+                _import(module)
+            worker = Worker(request.queue.split(","), client)
+            worker.growth = settings.growth if request.interval is None else None
+            if report is not None:
+                report.started()
+            worker.work(settings.interval if request.interval is None else request.interval)
+    except (ResqueError, PidfileError) as error:
+        if report is None:
+            raise ResqueError(str(error)) from error
+        report.failed(f"resque: {error}")
+        return 1
+    return 0
+
+
+def _log(settings: CommandSettings) -> None:
+    level = logging.DEBUG if settings.is_very_verbose else logging.INFO
     logging.basicConfig(
-        level=logging.INFO,
+        level=level,
         format="%(asctime)s [%(process)d] %(levelname)s %(name)s: %(message)s",
     )
-    client = resque.connect(request.url, request.namespace)
-    sys.path.insert(0, os.getcwd())
-    for module in request.require:
-        _import(module)
-    Worker(request.queue.split(","), client).work(request.interval)
-    return 0
 
 
 def _import(module: str) -> None:

@@ -34,8 +34,8 @@ def encode(failure: Failure, element: bytes, queue: str, worker_id: str, now: fl
         "exception": encode_json(_clean(failure.exception)),
         "error": encode_json(_clean(failure.error)),
         "backtrace": encode_json([_clean(line) for line in failure.backtrace]),
-        "worker": encode_json(worker_id),
-        "queue": encode_json(queue),
+        "worker": encode_json(_clean(worker_id)),
+        "queue": encode_json(_clean(queue)),
     }
     return b"{" + b",".join(b'"%s":%s' % (k.encode(), v) for k, v in fields.items()) + b"}"
 

@@ -16,6 +16,11 @@ def save(server: Server, keys: Keys, record: bytes, counted_for: str | None) -> 
     server.run(_FAIL, [keys.failed, *counters], [record])
 
 
+def append(server: Server, key: str, record: bytes) -> None:
+    """Append a failure record to a list, in the one command that Ruby sends."""
+    server.call("RPUSH", key, record)
+
+
 def count(server: Server, keys: Keys) -> int:
     """Return how many records there are."""
     length: int = server.call("LLEN", keys.failed)

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from json import loads
 
 from resque import times
+from resque.errors import EncodeError
 from resque.keys import Keys
 from resque.ruby_json import encode_json
 from resque.store.script import Script
@@ -24,9 +26,22 @@ class Reserved:
     element: bytes
 
 
+class Nothing(Enum):
+    """Why ``reserve`` has returned no job."""
+
+    EMPTY = "empty"  #: no queue has one
+    PAUSED = "paused"  #: all workers of the namespace are paused
+
+
 def push(server: Server, keys: Keys, queue: str, element: bytes) -> None:
     """Append an element, in the two commands that Ruby sends, in one round trip."""
     server.pipeline([("SADD", keys.queues, queue), ("RPUSH", keys.queue(queue), element)])
+
+
+def pop(server: Server, keys: Keys, queue: str) -> bytes | None:
+    """Take the first element of a queue away."""
+    element: bytes | None = server.call("LPOP", keys.queue(queue))
+    return element
 
 
 def names(server: Server, keys: Keys) -> list[str]:
@@ -48,11 +63,11 @@ def size(server: Server, keys: Keys, queue: str) -> int:
 
 def reserve(
     server: Server, keys: Keys, worker_id: str, queues: Sequence[str], now: float
-) -> Reserved | None:
+) -> Reserved | Nothing:
     """Take the first job of the first queue that has one; ``now`` is seconds of the epoch.
 
-    None if there is none, or if all workers are paused. Safe to repeat after its reply was lost:
-    while the worker has a record, the job in it is returned again.
+    Safe to repeat after its reply was lost: while the worker has a record, the job in it is
+    returned again.
     """
     reply = server.run(
         _RESERVE,
@@ -64,21 +79,36 @@ def reserve(
             return Reserved(queues[place - 1], element)
         case [b"held", record]:
             return from_record(record)
-        case _:  # nothing there, or paused
-            return None
+        case [b"paused"]:
+            return Nothing.PAUSED
+        case _:
+            return Nothing.EMPTY
 
 
 def from_record(record: bytes) -> Reserved:
-    """Read a record that ``reserve`` wrote: the element as it was is what follows its field.
+    """Read a worker's record.
 
-    A quote inside the queue's name is escaped, so the field cannot stand there. A record that
-    somebody else wrote is returned whole, as an element that is no job.
+    In one of ours, or of Ruby's, the element as it was is what follows its field: a quote inside
+    the queue's name is escaped, so the field cannot stand there. From a record with its fields in
+    another order the payload is written anew. One that cannot be read is returned whole, as an
+    element that is no job.
     """
     head, _, rest = record.partition(_FIELD)
+    queue, _ = _fields(head + b"}")
+    if queue is not None and rest:
+        return Reserved(queue, rest[:-1])
+    queue, payload = _fields(record)
+    if queue is not None and payload is not None:
+        return Reserved(queue, encode_json(payload))
+    return Reserved(UNKNOWN_QUEUE if queue is None else queue, record)
+
+
+def _fields(record: bytes) -> tuple[str | None, object]:
+    """Return queue and payload of a JSON object, None for what is missing or cannot be."""
     try:
-        queue = loads(head + b"}")["queue"]
-    except (ValueError, KeyError, TypeError):
-        queue = None
-    if not isinstance(queue, str) or not rest:
-        return Reserved(UNKNOWN_QUEUE, record)
-    return Reserved(queue, rest[:-1])
+        content = loads(record)
+        queue, payload = content.get("queue"), content.get("payload")
+        encode_json([queue, payload])  # what another wrote may be more than JSON
+    except (ValueError, AttributeError, RecursionError, EncodeError):
+        return None, None
+    return (queue if isinstance(queue, str) else None), payload

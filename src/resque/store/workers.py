@@ -10,35 +10,37 @@ _UNREGISTER = Script.load("unregister")
 _FINISH = Script.load("finish")
 
 
-def register(server: Server, keys: Keys, worker_id: str, now: float) -> None:
-    """Make a worker known; ``now`` is this host's time, the heartbeat has the server's."""
+def register(server: Server, keys: Keys, worker_id: str, started: float) -> None:
+    """Make a worker known, or known again, and write its heartbeat.
+
+    ``started`` is this host's time, the heartbeat has the server's: it is all that a pruner on
+    another host ever learns of a worker's life.
+    """
     server.run(
         _REGISTER,
         [keys.workers, keys.worker_started(worker_id), keys.heartbeats],
-        [worker_id, times.started(now), times.heartbeat(server_time(server))],
+        [worker_id, times.started(started), times.heartbeat(server_time(server))],
     )
 
 
-def unregister(server: Server, keys: Keys, worker_id: str) -> None:
+def unregister(server: Server, keys: Keys, worker_id: str | bytes) -> None:
     """Forget a worker, its record and its counters."""
-    server.run(
-        _UNREGISTER,
-        [
-            keys.workers,
-            keys.heartbeats,
-            keys.worker(worker_id),
-            keys.worker_started(worker_id),
-            keys.worker_stat("processed", worker_id),
-            keys.worker_stat("failed", worker_id),
-        ],
-        [worker_id],
-    )
+    raw = _raw(worker_id)
+    own = [keys.worker("").encode() + raw, keys.worker("").encode() + raw + b":started"]
+    stats = [keys.worker_stat(name, "").encode() + raw for name in ("processed", "failed")]
+    server.run(_UNREGISTER, [keys.workers, keys.heartbeats, *own, *stats], [raw])
 
 
-def beat(server: Server, keys: Keys, worker_id: str) -> None:
-    """Write a heartbeat: all that a pruner on another host ever learns of a worker's life."""
-    heartbeat = times.heartbeat(server_time(server))
-    server.call("HSET", keys.heartbeats, worker_id, heartbeat)
+def heartbeats(server: Server, keys: Keys) -> dict[bytes, bytes]:
+    """Return every heartbeat there is, by worker, registered or not, whoever wrote them."""
+    found: dict[bytes, bytes] = server.call("HGETALL", keys.heartbeats)
+    return found
+
+
+def take_prune_lock(server: Server, keys: Keys, worker_id: str, seconds: int) -> bool:
+    """Be the one who looks for dead workers; False if somebody has been it for less than that."""
+    reply = server.call("SET", keys.prune_lock, worker_id, "EX", seconds, "NX")
+    return reply is not None
 
 
 def finish(server: Server, keys: Keys, worker_id: str) -> None:
@@ -53,15 +55,25 @@ def finish(server: Server, keys: Keys, worker_id: str) -> None:
     )
 
 
-def ids(server: Server, keys: Keys) -> list[str]:
+def count_failure(server: Server, keys: Keys, worker_id: str) -> None:
+    """Count a failure that a job has reported itself, in all and for its worker."""
+    names = (keys.stat("failed"), keys.worker_stat("failed", worker_id))
+    server.pipeline([("INCRBY", name, 1) for name in names])
+
+
+def raw_ids(server: Server, keys: Keys) -> list[bytes]:
     """Return the ids of all registered workers, sorted, whoever wrote them."""
-    found = server.call("SMEMBERS", keys.workers)
-    return sorted(worker_id.decode("utf-8", "backslashreplace") for worker_id in found)
+    return sorted(server.call("SMEMBERS", keys.workers))
 
 
-def record(server: Server, keys: Keys, worker_id: str) -> bytes | None:
+def ids(server: Server, keys: Keys) -> list[str]:
+    """Return the same as text; what is not UTF-8 is shown by escapes."""
+    return [worker_id.decode("utf-8", "backslashreplace") for worker_id in raw_ids(server, keys)]
+
+
+def record(server: Server, keys: Keys, worker_id: str | bytes) -> bytes | None:
     """Return the record of the job in a worker's hands."""
-    found: bytes | None = server.call("GET", keys.worker(worker_id))
+    found: bytes | None = server.call("GET", keys.worker("").encode() + _raw(worker_id))
     return found
 
 
@@ -69,3 +81,7 @@ def server_time(server: Server) -> float:
     """Return the server's clock, in seconds of the epoch."""
     seconds, microseconds = server.call("TIME")
     return int(seconds) + int(microseconds) / 1_000_000
+
+
+def _raw(worker_id: str | bytes) -> bytes:
+    return worker_id if isinstance(worker_id, bytes) else worker_id.encode()

@@ -1,5 +1,5 @@
 """The worker: takes jobs from queues and has each performed in a process of its own."""
 
-from resque.worker.loop import Worker
+from resque.worker.worker import Worker
 
 __all__ = ["Worker"]

@@ -17,21 +17,22 @@ class Asked(IntEnum):
     LEAVE = 2  #: TERM, INT: end the job in hand and leave
 
 
-_MEANING = {
-    Signals.SIGQUIT: Asked.FINISH,
-    Signals.SIGTERM: Asked.LEAVE,
-    Signals.SIGINT: Asked.LEAVE,
-}
-
-
 class Control:
     """The worker's ear; a context manager that installs its handlers meanwhile.
 
     The signals that ask nothing are handled too, so that none of them ends the worker.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, graceful_term: bool = False) -> None:
+        """With ``graceful_term`` TERM asks what QUIT does."""
         self.asked = Asked.NOTHING
+        self.is_paused = False  #: by USR2, until CONT
+        self._must_end_job = False
+        self._meaning = {
+            Signals.SIGQUIT: Asked.FINISH,
+            Signals.SIGTERM: Asked.FINISH if graceful_term else Asked.LEAVE,
+            Signals.SIGINT: Asked.LEAVE,
+        }
         self._inbox = SignalInbox(HANDLED)
         self._waiter = Waiter()
 
@@ -50,11 +51,34 @@ class Control:
         self._waiter.close()
         self._inbox.__exit__(kind, error, trace)
 
+    @property
+    def interrupting(self) -> tuple[Signals, ...]:
+        """The signals that end a job which runs in this very process."""
+        leaving = [number for number, asked in self._meaning.items() if asked is Asked.LEAVE]
+        return (*leaving, Signals.SIGUSR1)
+
+    @property
+    def job_must_end(self) -> bool:
+        """Whether the job in hand is to be ended: the worker leaves, or got USR1."""
+        return self._must_end_job or self.asked is Asked.LEAVE
+
+    def job_begins(self) -> None:
+        """Forget a USR1 that came while there was no job to end."""
+        self._must_end_job = False
+
     def wait(self, seconds: float | None) -> None:
         """Sleep until a signal comes, the end of a child among them, or the time is over."""
         self._waiter.wait(seconds)
-        for received in self._inbox.drain():
-            self.asked = max(self.asked, _MEANING.get(received, Asked.NOTHING))
+        received = self._inbox.drain()
+        for number in received:
+            self.asked = max(self.asked, self._meaning.get(number, Asked.NOTHING))
+        if Signals.SIGUSR1 in received:
+            self._must_end_job = True
+        # Pending together they have no order (signal(7)); then the worker goes on.
+        if Signals.SIGUSR2 in received:
+            self.is_paused = True
+        if Signals.SIGCONT in received:
+            self.is_paused = False
 
     def look(self) -> None:
         """Take in the signals that have come, without sleeping."""

@@ -1,40 +1,51 @@
 """That a worker is there: registration, heartbeat, and what is left when it goes."""
 
 import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from resque.client import Resque
 from resque.clock import Clock
-from resque.errors import ResqueError
-from resque.failure import record
-from resque.failure.record import Failure
-from resque.store import failures, queues, workers
+from resque.errors import DirtyExit, ResqueError
+from resque.store import workers
+from resque.worker.burial import Burial
+from resque.worker.pruning import Pruner
 
 log = logging.getLogger(__name__)
 
 #: Seconds; Ruby prunes whom it has not heard of for 300.
 HEARTBEAT_INTERVAL = 60.0
+#: How much sooner than the next heartbeat one that failed is tried again.
+_SOONER = 12
 
 
 class Liveness:
     """One worker's entries on the server. Every method may raise what the server's calls raise."""
 
-    def __init__(self, client: Resque, worker_id: str, clock: Clock) -> None:
+    def __init__(
+        self, client: Resque, worker_id: str, clock: Clock, burial: Burial, interval: float
+    ) -> None:
+        """``interval`` is the seconds between two heartbeats."""
         self._client = client
         self._id = worker_id
         self._clock = clock
+        self._burial = burial
+        self._interval = interval
+        self._started = 0.0
         self._next_beat = 0.0
+        self._next_pruning = 0.0
 
     def register(self) -> None:
         """Make the worker known. A job recorded under the same id by one that died is failed."""
-        self._fail_job_in_hand()
-        client = self._client
-        workers.register(client.server, client.keys, self._id, self._clock.epoch())
-        self._next_beat = self._clock.now() + HEARTBEAT_INTERVAL
+        if self._burial.fail_job_in_hand(self._id, DirtyExit()):
+            workers.unregister(self._client.server, self._client.keys, self._id)
+        self._started = self._clock.epoch()
+        self._beat()
 
     def unregister(self) -> None:
         """Forget the worker; a job still in its hands is recorded as failed."""
-        self._fail_job_in_hand()
-        workers.unregister(self._client.server, self._client.keys, self._id)
+        self._burial.bury(self._id, DirtyExit())
 
     @property
     def next_beat_in(self) -> float:
@@ -42,25 +53,46 @@ class Liveness:
         return max(0.0, self._next_beat - self._clock.now())
 
     def beat_if_due(self) -> None:
-        """Write a heartbeat if it is time; one that fails is left out and tried again soon."""
+        """Write a heartbeat if it is time; one that fails is left out and tried again soon.
+
+        Whoever was pruned meanwhile, while the server was away or this host slept, is registered
+        again by it.
+        """
         if self.next_beat_in > 0:
             return
         try:
-            workers.beat(self._client.server, self._client.keys, self._id)
+            self._beat()
         except ResqueError as error:
             log.debug("No heartbeat: %s", error)
-            self._next_beat = self._clock.now() + HEARTBEAT_INTERVAL / 12
-        else:
-            self._next_beat = self._clock.now() + HEARTBEAT_INTERVAL
+            self._next_beat = self._clock.now() + self._interval / _SOONER
 
-    def _fail_job_in_hand(self) -> None:
-        """Record it as Ruby would, then clear it; after a lost reply it may be recorded twice."""
-        client = self._client
-        held = workers.record(client.server, client.keys, self._id)
-        if held is None:
+    def prune_if_due(self, pruner: Pruner) -> None:
+        """Look for dead workers once per heartbeat; the server's troubles put it off."""
+        if self._clock.now() < self._next_pruning:
             return
-        job = queues.from_record(held)
-        failure = Failure("Resque::DirtyExit", "Job still being processed")
-        entry = record.encode(failure, job.element, job.queue, self._id, self._clock.epoch())
-        failures.save(client.server, client.keys, entry, counted_for=None)
-        workers.unregister(client.server, client.keys, self._id)
+        self._next_pruning = self._clock.now() + self._interval
+        try:
+            pruner.prune()
+        except ResqueError as error:
+            log.debug("Not pruned: %s", error)
+
+    @contextmanager
+    def beating(self) -> Iterator[None]:
+        """Write the heartbeats in a thread meanwhile, for a worker that runs jobs itself."""
+        is_over = threading.Event()
+
+        def beat() -> None:
+            while not is_over.wait(self.next_beat_in):
+                self.beat_if_due()
+
+        thread = threading.Thread(target=beat, name="resque heartbeat", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()
+
+    def _beat(self) -> None:
+        workers.register(self._client.server, self._client.keys, self._id, self._started)
+        self._next_beat = self._clock.now() + self._interval

@@ -1,103 +1,76 @@
-"""The worker's loop: reserve a job, have it performed, report, and again."""
+"""The worker's loop: reserve a job, see it through, and again."""
 
 import logging
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from resque import __version__
-from resque.application import APPLICATION
-from resque.client import Resque
-from resque.clock import Clock, SystemClock
-from resque.errors import DecodeError, ResqueError
-from resque.failure import record
-from resque.failure.record import Failure
-from resque.payload import Payload
-from resque.store import failures, queues, workers
-from resque.store.queues import Reserved
-from resque.worker import identity, patterns
-from resque.worker.child import JobChild, JobTask, failure_of
-from resque.worker.control import Asked, Control
+from resque.pace import Pace
+from resque.store import queues
+from resque.store.queues import Nothing, Reserved
+from resque.worker import patterns
+from resque.worker.burial import Burial
+from resque.worker.control import Control
 from resque.worker.liveness import Liveness
-from resque.worker.patience import GaveUpError, Patience
-from resqued.process.reaper import ExitStatus
-from resqued.process.title import set_title
+from resque.worker.patience import Patience
+from resque.worker.pruning import Pruner
+from resque.worker.runner import JobRunner
+from resque.worker.title import Title
+from resque.worker_hooks import Moment
+
+if TYPE_CHECKING:
+    from resque.worker.worker import Worker
 
 log = logging.getLogger(__name__)
 
-#: Seconds between tries to fork when the kernel has no room for a process.
-_FORK_PAUSE = 1.0
 
-
-class NoRoomError(ResqueError):
-    """Raised when the worker was told to leave before the kernel had room for the job."""
-
-
-class JobObserver(Protocol):
-    """Who is told of each job, in the worker's process; must not wait, and must not raise."""
-
-    def job_started(self, name: str) -> None:
-        """Called with the payload's class, before the job's process is forked."""
-        ...
-
-    def job_finished(self) -> None:
-        """Called when the job has been reported to the server."""
-        ...
-
-
-class Worker:
-    """Works the jobs of some queues, one after another, each in a forked child.
-
-    Made and used in the process that is to be the worker: its id names that process.
-    """
-
-    def __init__(
-        self, queues: Sequence[str], client: Resque | None = None, clock: Clock | None = None
-    ) -> None:
-        """Without ``client`` the application's is used. Raises QueueNameError."""
-        self.patterns = identity.queue_patterns(queues)
-        self.id = identity.worker_id(self.patterns)
-        self.client = client or APPLICATION.client
-        self.clock: Clock = clock or SystemClock()
-        #: Seconds a job has from TERM to KILL when the worker is told to leave now.
-        self.term_timeout = 4.0
-        #: Told of each job; the daemon's listener listens here.
-        self.job_observer: JobObserver | None = None
-
-    def work(self, interval: float = 5.0) -> None:
-        """Register, work until told to leave, unregister.
-
-        ``interval`` is the pause in seconds after no queue had a job; with 0 the worker leaves
-        then. QUIT: leave when the job in hand is done. TERM, INT: end it by TERM, and by KILL
-        after ``term_timeout``; it is recorded as failed.
-        """
-        with Control() as control:
-            try:
-                _Shift(self, interval, control).run()
-            except GaveUpError as error:
-                log.error("Leaving without a word to the server: %s", error)  # noqa: TRY400
-
-
-class _Shift:
+class Shift:
     """One stretch of work, from registration to unregistration."""
 
-    def __init__(self, worker: Worker, interval: float, control: Control) -> None:
+    def __init__(self, worker: "Worker", interval: float, control: Control) -> None:
         self._worker = worker
         self._client = worker.client
         self._clock = worker.clock
-        self._interval = interval
         self._control = control
+        self._title = Title(worker.title_prefix)
+        self._pace = Pace(interval, worker.growth)
         self._patience = Patience(control, worker.clock)
-        self._liveness = Liveness(worker.client, worker.id, worker.clock)
+        self._runner = JobRunner(worker, control, self._patience, self._title)
+        burial = Burial(worker.client, self._runner.report_dirty_exit)
+        self._liveness = Liveness(
+            worker.client, worker.id, worker.clock, burial, worker.heartbeat_interval
+        )
+        self._pruner = Pruner(
+            worker.client,
+            worker.id,
+            worker.patterns,
+            burial,
+            prune_interval=worker.prune_interval,
+            lock_seconds=worker.heartbeat_interval,
+        )
+        self._runner.liveness = self._liveness
         self._is_drained = False
+        self._has_worked = False  #: since the queues were last seen empty
 
     def run(self) -> None:
-        self._show("Starting")
+        """Work until told to leave. Raises GaveUpError if the server stays away then."""
+        self._title.show("Starting")
+        self._worker.hooks.run_safely(Moment.BEFORE_FIRST_FORK)
+        self._liveness.prune_if_due(self._pruner)
         self._patience.insist(self._liveness.register)
         log.debug("Worker %s works", self._worker.id)
+        if self._worker.fork_per_job:
+            self._turn()
+        else:
+            with self._liveness.beating():
+                self._turn()
+        self._worker.hooks.run_safely(Moment.SHUTDOWN)
+        self._patience.insist(self._liveness.unregister)
+        self._worker.hooks.run_safely(Moment.WORKER_EXIT)
+        log.debug("Worker %s leaves", self._worker.id)
+
+    def _turn(self) -> None:
         while not (self._control.asked or self._is_drained):
             self.tick()
-        self._patience.insist(self._liveness.unregister)
-        log.debug("Worker %s leaves", self._worker.id)
 
     def tick(self) -> None:
         """Do one round: take a job and see it through, or wait for one."""
@@ -105,13 +78,19 @@ class _Shift:
         if self._control.asked:
             return
         self._liveness.beat_if_due()
-        reserved = self._patience.insist(self._reserve)
-        if reserved is None:
-            self._idle()
-        else:
-            self._work_off(reserved)
+        self._liveness.prune_if_due(self._pruner)
+        if self._control.is_paused:
+            self._pause()
+            return
+        match self._patience.insist(self._reserve):
+            case Reserved() as reserved:
+                self._has_worked = True
+                self._pace.worked()
+                self._runner.run(reserved)
+            case nothing:
+                self._idle(nothing)
 
-    def _reserve(self) -> Reserved | None:
+    def _reserve(self) -> Reserved | Nothing:
         server, keys = self._client.server, self._client.keys
         names: Sequence[str] = self._worker.patterns
         if self._control.asked:
@@ -120,91 +99,29 @@ class _Shift:
             names = patterns.select(names, queues.names(server, keys))
         return queues.reserve(server, keys, self._worker.id, names, self._clock.epoch())
 
-    def _idle(self) -> None:
-        if self._interval == 0:
+    def _idle(self, nothing: Nothing) -> None:
+        if nothing is Nothing.EMPTY and self._has_worked:
+            self._has_worked = False
+            self._worker.hooks.run_safely(Moment.QUEUE_EMPTY)
+        if self._pace.is_once:
             self._is_drained = True
             return
-        self._show(f"Waiting for {','.join(self._worker.patterns)}")
-        until = self._clock.now() + self._interval
-        while (left := until - self._clock.now()) > 0 and not self._control.asked:
+        waiting = f"Waiting for {','.join(self._worker.patterns)}"
+        self._title.show("Paused" if nothing is Nothing.PAUSED else waiting)
+        until = self._clock.now() + self._pace.next_pause()
+        while (left := until - self._clock.now()) > 0 and not self._is_called:
             self._control.wait(min(left, self._liveness.next_beat_in))
             self._liveness.beat_if_due()
 
-    def _work_off(self, reserved: Reserved) -> None:
-        """See one reserved job through to its end and its record on the server."""
-        try:
-            payload = Payload.decode(reserved.element)
-        except DecodeError as error:
-            log.warning("An element of queue %s is %s", reserved.queue, error)
-            failure: Failure | None = Failure("Resque::DecodeException", str(error))
-            counts = True
-        else:
-            self._tell_started(payload.class_name)
-            failure = self._failure_in(payload, reserved)
-            counts = False
-        if failure is not None:
-            self._patience.insist(lambda: self._save(failure, reserved, counts=counts))
-        self._patience.insist(
-            lambda: workers.finish(self._client.server, self._client.keys, self._worker.id)
-        )
-        if self._worker.job_observer is not None:
-            self._worker.job_observer.job_finished()
+    @property
+    def _is_called(self) -> bool:
+        return bool(self._control.asked) or self._control.is_paused
 
-    def _tell_started(self, name: str) -> None:
-        if self._worker.job_observer is not None:
-            self._worker.job_observer.job_started(name)
-
-    def _failure_in(self, payload: Payload, reserved: Reserved) -> Failure | None:
-        """Run the job, and return what went wrong that it has not written down itself."""
-        try:
-            return failure_of(self._perform(payload, reserved))
-        except NoRoomError as error:
-            return Failure("Resque::DirtyExit", f"There was no room for the job's process: {error}")
-
-    def _perform(self, payload: Payload, reserved: Reserved) -> ExitStatus:
-        """Run the job in a child and wait for its end, whatever is asked meanwhile."""
-        now = int(self._clock.epoch())
-        task = JobTask(
-            payload=payload,
-            title=_title(f"Processing {reserved.queue} since {now} [{payload.class_name}]"),
-            registry=self._client.registry,
-            save=lambda failure: self._save(failure, reserved, counts=True),
-            let_go=self._control.close_in_child,
-        )
-        child = self._fork(task)
-        self._show(f"Forked {child.pid} at {now}")
-        while (status := child.reap()) is None:
-            if self._control.asked is Asked.LEAVE:  # perhaps before the job began
-                child.end()
-            moments = (self._liveness.next_beat_in, child.kill_in)
-            self._control.wait(min(m for m in moments if m is not None))
+    def _pause(self) -> None:
+        """Take no jobs until CONT."""
+        self._worker.hooks.run_safely(Moment.BEFORE_PAUSE, self._worker)
+        self._title.show("Paused")
+        while self._control.is_paused and not self._control.asked:
+            self._control.wait(self._liveness.next_beat_in)
             self._liveness.beat_if_due()
-        return status
-
-    def _fork(self, task: JobTask) -> JobChild:
-        """Fork, as soon as the kernel has room. Raises NoRoomError when told to leave first."""
-        while True:
-            try:
-                return JobChild(task, self._clock, self._worker.term_timeout)
-            except OSError as error:
-                log.error("Cannot fork, trying again: %s", error)  # noqa: TRY400 - it says all
-                self._control.wait(_FORK_PAUSE)
-                if self._control.asked:
-                    raise NoRoomError(str(error)) from error
-
-    def _save(self, failure: Failure, reserved: Reserved, *, counts: bool) -> None:
-        """Write a failure record; in the worker, or in the child for what it reports itself."""
-        entry = record.encode(
-            failure, reserved.element, reserved.queue, self._worker.id, self._clock.epoch()
-        )
-        counted_for = self._worker.id if counts else None
-        failures.save(self._client.server, self._client.keys, entry, counted_for)
-
-    def _show(self, what: str) -> None:
-        set_title(_title(what))
-
-
-def _title(what: str) -> str:
-    """Return a title; names that come from the server are cut and made printable."""
-    printable = "".join(c if c.isprintable() else "?" for c in what[:200])
-    return f"resque-{__version__}: {printable}"
+        self._worker.hooks.run_safely(Moment.AFTER_PAUSE, self._worker)

@@ -50,12 +50,12 @@ class Command:
         }
         (folder / "myapp.py").write_text(JOBS)
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command that returns by itself."""
+    def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a command that returns by itself, with these variables in its environment."""
         return subprocess.run(
             [COMMAND, *arguments],
             cwd=self.folder,
-            env=self._environment,
+            env=self._environment | variables,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

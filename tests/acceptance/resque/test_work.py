@@ -1,6 +1,7 @@
 """``resque work``: one worker, without the daemon."""
 
 import json
+import os
 import re
 import signal
 from importlib import metadata
@@ -122,7 +123,7 @@ def test_help(command):
     [
         ((), "the following arguments are required: COMMAND"),
         (("play",), "invalid choice: 'play'"),
-        (("work",), "the following arguments are required: --queue"),
+        (("work",), "no queue to work: give --queue, or set QUEUE, such as QUEUE=high,low"),
         (("work", "--queue"), "argument --queue: expected one argument"),
         (("work", "--queue", "q", "more"), "unrecognized arguments: more"),
         (("work", "--queue", "q", "--fork"), "unrecognized arguments: --fork"),
@@ -172,3 +173,65 @@ def test_what_cannot_be_worked(command, client, arguments, complaint):
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(complaint + "\n", done.stderr)
     assert client.server.call("KEYS", "*") == []
+
+
+# --- as under rake resque:work
+
+
+def test_the_environment_says_what_to_work(command, client):
+    """QUEUES goes before QUEUE, an interval of 0 drains."""
+    client.enqueue_to("high", "note", "1")
+    client.enqueue_to("low", "note", "2")
+    done = command.run("work", "--require", "myapp", QUEUES="low", QUEUE="high", INTERVAL="0")
+    assert (done.returncode, command.notes) == (0, ["2"])
+
+
+def test_options_go_before_the_environment(command, client):
+    """What is typed counts."""
+    client.enqueue_to("high", "note", "1")
+    given = {"QUEUE": "low", "INTERVAL": "600", "MIN_INTERVAL": "600", "MAX_INTERVAL": "600"}
+    done = command.run(*WORK, "--interval", "0", BACKOFF_INTERVAL="1", **given)
+    assert (done.returncode, command.notes) == (0, ["1"])
+
+
+@pytest.mark.parametrize(
+    ("variables", "complaint"),
+    [
+        ({"COUNT": "3"}, "COUNT=3: one command is one worker; resqued runs several"),
+        ({"INTERVAL": "x"}, "INTERVAL=x: is no number of seconds from 0 to 1000000"),
+        ({"RESQUE_TERM_TIMEOUT": "x"}, "RESQUE_TERM_TIMEOUT=x: is no number of seconds"),
+        ({"FAILURE_BACKEND": "x"}, "'x'"),
+        ({"QUEUES": ""}, "''"),
+    ],
+)
+def test_variables_that_make_no_sense(command, variables, complaint):
+    """One line, and no worker."""
+    done = command.run("work", "--require", "myapp", **{"QUEUE": "high", **variables})
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("resque: ")
+    assert complaint in line
+
+
+def test_failures_of_each_queue_in_a_list_of_its_own(command, client):
+    """FAILURE_BACKEND as in Ruby."""
+    client.enqueue_to("high", "note", 1, 2)
+    done = command.run(*WORK, "--interval", "0", FAILURE_BACKEND="redis_multi_queue")
+    assert done.returncode == 0
+    assert client.server.call("LLEN", client.keys.failed_queue("high")) == 1
+
+
+def test_in_the_background(command, client):
+    """The command returns when the worker is on its way; its pid is in the file."""
+    client.enqueue_to("high", "note", "1")
+    done = command.run(*WORK, BACKGROUND="yes", PIDFILE="worker.pid")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    pid = int((command.folder / "worker.pid").read_text())
+    (command.folder / "output").touch()
+    command.wait_until(lambda: command.notes == ["1"], "the job")
+    second = command.run(*WORK, PIDFILE="worker.pid")
+    assert second.returncode == 1
+    assert second.stderr.endswith(f"worker.pid is held by a running process (pid {pid})\n")
+    (worker,) = [p for p in processes.below(str(command.folder)) if p.pid == pid]
+    os.kill(worker.pid, signal.SIGQUIT)
+    command.wait_until(lambda: not (command.folder / "worker.pid").exists(), "the worker's end")

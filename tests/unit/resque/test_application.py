@@ -1,5 +1,8 @@
 """Which server and namespace an application means; nothing is contacted here."""
 
+import subprocess
+import sys
+
 import pytest
 
 import resque
@@ -112,6 +115,14 @@ def test_the_package_speaks_for_one_application(monkeypatch):
 
     client = resque.connect("redis://a:1")
     assert client.registry.definition_of(shared).name == "test_application.shared"
+
+
+def test_the_decorator_is_not_hidden_by_the_module_of_its_name():
+    """``resque.job`` is the decorator, whoever imports the module ``resque.job``."""
+    program = "import resque.job, resque; from resque.job import Job; print(resque.job.__name__)"
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert shown.stdout == b"job\n"
+    assert resque.job == APPLICATION.job
 
 
 # --- what is pushed

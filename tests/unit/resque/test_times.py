@@ -1,24 +1,9 @@
-import time
-
 import pytest
 
 from resque import times
 
 #: 2026-11-23 18:46:58 UTC and a fraction, which no format shows.
 MOMENT = 1795459618.987
-
-
-@pytest.fixture
-def zone(monkeypatch):
-    """Set the local zone for one test."""
-
-    def use(name):
-        monkeypatch.setenv("TZ", name)
-        time.tzset()
-
-    yield use
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.mark.parametrize(

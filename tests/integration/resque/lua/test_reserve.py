@@ -7,7 +7,7 @@ import pytest
 
 from resque.payload import Payload
 from resque.store import queues
-from resque.store.queues import Reserved
+from resque.store.queues import Nothing, Reserved
 from resqued.process.spawn import fork_child
 
 JOB = b'{"class":"X","args":[]}'
@@ -16,8 +16,8 @@ WORKER = "host:1:a"
 
 def test_nothing_to_do(reserve, everything):
     """Without a job nothing is returned, and nothing written."""
-    assert reserve("a", "b") is None
-    assert reserve() is None
+    assert reserve("a", "b") is Nothing.EMPTY
+    assert reserve() is Nothing.EMPTY
     assert everything() == {}
 
 
@@ -26,7 +26,7 @@ def test_queues_have_an_order(reserve, push, finish):
     push("low", b"l1", b"l2")
     push("high", b"h1", b"h2")
     taken = []
-    while (reserved := reserve("high", "middle", "low")) is not None:
+    while (reserved := reserve("high", "middle", "low")) is not Nothing.EMPTY:
         taken.append((reserved.queue, reserved.element))
         finish()
     assert taken == [("high", b"h1"), ("high", b"h2"), ("low", b"l1"), ("low", b"l2")]
@@ -163,7 +163,7 @@ def test_all_workers_can_be_paused(reserve, push, store, everything, value, is_p
     """As in Ruby: ``true`` in any case with space around it, and nothing else."""
     store.call("SET", store.keys.pause, value)
     push("a", JOB)
-    assert (reserve("a") is None) is is_paused
+    assert (reserve("a") is Nothing.PAUSED) is is_paused
     assert ("worker:host:1:a" in everything()) is not is_paused
 
 
@@ -188,7 +188,10 @@ def test_two_workers_never_get_the_same_element(client, push, tmp_path):
     def take_all(file):
         worker_id = f"host:{os.getpid()}:a,b"
         with file.open("wb") as output:
-            while job := queues.reserve(client.server, client.keys, worker_id, ["a", "b"], 0):
+            while isinstance(
+                job := queues.reserve(client.server, client.keys, worker_id, ["a", "b"], 0),
+                Reserved,
+            ):
                 output.write(job.element + b"\n")
                 client.server.call("DEL", client.keys.worker(worker_id))
         return 0

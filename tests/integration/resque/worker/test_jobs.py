@@ -301,7 +301,7 @@ def test_a_paused_worker_takes_nothing(start_worker, held_job, application, stor
     store.call("SET", store.keys.pause, " TRUE ")
     application.enqueue_to("q", "Held")
     worker = start_worker("q", interval=0.02)
-    worker.wait_until_idle()
+    worker.wait_for_title("Paused")
     wait_for_looks(store)
     assert store.size("q") == 1
     store.call("DEL", store.keys.pause)

@@ -8,8 +8,7 @@ from signal import Signals
 import pytest
 
 import resque
-from resque.payload import Payload
-from resque.worker.child import JobChild, JobTask, _run
+from resque.worker.child import JobChild, _run
 from resque.worker.liveness import Liveness
 from resqued.process.spawn import fork_child
 from resqued.process.watch import ProcessWatch
@@ -73,7 +72,7 @@ def test_an_idle_worker_leaves_at_once(start_worker, store, number):
 
 
 @pytest.mark.parametrize(
-    "number", [Signals.SIGHUP, Signals.SIGUSR1, Signals.SIGUSR2, Signals.SIGCONT, Signals.SIGCHLD]
+    "number", [Signals.SIGHUP, Signals.SIGUSR1, Signals.SIGCONT, Signals.SIGCHLD]
 )
 def test_other_signals_end_no_worker(start_worker, held_job, application, number):
     """It goes on, and works the next job."""
@@ -231,19 +230,16 @@ def test_no_job_outlives_its_worker(start_worker, held_job, application):
         watch.close()
 
 
-def test_a_job_whose_worker_dies_before_it_begins(application, latch):
+def test_a_job_whose_worker_dies_before_it_begins(latch):
     """It does not begin: the record of it is for somebody else to find."""
     has_begun = latch()
 
-    @application.job(queue="q", name="Begin")
-    def perform():
+    def body():
         has_begun.open()
+        return 0
 
-    payload = Payload.decode(Payload.encode("Begin", []))
-    registry = application.registry
-    task = JobTask(payload, "title", registry, save=lambda _: None, let_go=lambda: None)
     for parent, begins in ((os.getpid(), True), (os.getpid() + 1, False)):
-        pid = fork_child(lambda parent=parent: _run(task, parent))
+        pid = fork_child(lambda parent=parent: _run(body, parent))
         assert os.waitpid(pid, 0)[1] == 0
         assert has_begun.pass_through() is begins
 

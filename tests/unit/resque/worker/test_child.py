@@ -2,8 +2,8 @@ from signal import SIGKILL, SIGRTMIN, SIGTERM
 
 import pytest
 
-from resque.failure.record import Failure
-from resque.worker.child import EXIT_UNSAVED, failure_of
+from resque.errors import DirtyExit
+from resque.worker.child import EXIT_UNSAVED, error_of
 from resqued.process.reaper import ExitStatus
 
 UNSAVED = "; its failure could not be written, see the log"
@@ -34,9 +34,11 @@ UNSAVED = "; its failure could not be written, see the log"
 def test_what_a_dirty_exit_says(code, signal, text):
     """A death by signal is told in Ruby's words; a status of its own is a failure, too."""
     status = ExitStatus(14768, code, None if signal is None else int(signal))
-    assert failure_of(status) == Failure("Resque::DirtyExit", text, ())
+    error = error_of(status)
+    assert isinstance(error, DirtyExit)
+    assert str(error) == text
 
 
 def test_a_clean_exit_is_no_failure():
     """Exit status 0: done, or written down by the child itself."""
-    assert failure_of(ExitStatus(14768, 0, None)) is None
+    assert error_of(ExitStatus(14768, 0, None)) is None

@@ -1,7 +1,7 @@
 import pytest
 
 from resque import __version__
-from resque.worker.loop import _title
+from resque.worker.title import Title
 
 
 @pytest.mark.parametrize(
@@ -17,4 +17,4 @@ from resque.worker.loop import _title
 )
 def test_titles_are_printable_and_short(what, shown):
     """A queue's or a class's name comes from anywhere, and ends in a terminal."""
-    assert _title(what) == f"resque-{__version__}: {shown}"
+    assert Title("").of(what) == f"resque-{__version__}: {shown}"

@@ -1,0 +1,36 @@
+"""One declared job, and how a call of it becomes the positions of a payload."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from inspect import Parameter, signature
+from typing import Any
+
+from resque.hooks import Hooks
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One declared job."""
+
+    name: str  #: the payload's class
+    queue: str
+    perform: Callable[..., object]
+    hooks: Hooks = field(default_factory=Hooks)
+
+    def positions(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """Return the arguments by position, as a payload carries them.
+
+        Defaults stand in only where a later argument was given, so that a default that changes
+        before the job runs is the new one. Raises TypeError as a call would.
+        """
+        bound = signature(self.perform).bind(*args, **kwargs)
+        if not bound.kwargs:
+            return bound.args
+        parameters = bound.signature.parameters
+        positional = [n for n, p in parameters.items() if p.kind is Parameter.POSITIONAL_OR_KEYWORD]
+        if not bound.kwargs.keys() <= set(positional):
+            names = ", ".join(name for name in bound.kwargs if name not in positional)
+            raise TypeError(f"{self.name}: {names} can only be passed by keyword; jobs have none")
+        last = list(bound.arguments)[-1]
+        bound.apply_defaults()
+        return bound.args[: list(parameters).index(last) + 1]

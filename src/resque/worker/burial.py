@@ -1,0 +1,46 @@
+"""Record the job of a worker that is gone, and forget the worker."""
+
+from typing import Protocol
+
+from resque.client import Resque
+from resque.errors import DirtyExit
+from resque.store import queues, workers
+from resque.store.queues import Reserved
+
+
+class Report(Protocol):
+    """Writes a job that nobody will finish down as failed, its on_failure hooks run."""
+
+    def __call__(self, reserved: Reserved, worker_id: str, error: DirtyExit) -> None:
+        """May raise what the server's calls raise."""
+        ...
+
+
+class Burial:
+    """Runs in the worker that has found out."""
+
+    def __init__(self, client: Resque, report: Report) -> None:
+        self._client = client
+        self._report = report
+
+    def bury(self, worker_id: bytes | str, error: DirtyExit) -> None:
+        """Fail the job in a worker's hands, if there is one, and remove every trace of it.
+
+        In this order, so that a job is rather recorded twice than not at all, should this be cut
+        off between the two.
+        """
+        self.fail_job_in_hand(worker_id, error)
+        workers.unregister(self._client.server, self._client.keys, worker_id)
+
+    def fail_job_in_hand(self, worker_id: bytes | str, error: DirtyExit) -> bool:
+        """Write the recorded job of a worker down as failed; False if there is none."""
+        held = workers.record(self._client.server, self._client.keys, worker_id)
+        if not held:
+            return False
+        shown = worker_id if isinstance(worker_id, str) else _text(worker_id)
+        self._report(queues.from_record(held), shown, error)
+        return True
+
+
+def _text(worker_id: bytes) -> str:
+    return worker_id.decode("utf-8", "backslashreplace")

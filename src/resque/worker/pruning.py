@@ -1,0 +1,111 @@
+"""Clear away the workers that have died without a word (protocol, section 9)."""
+
+import logging
+import re
+import socket
+from collections.abc import Iterator, Sequence
+
+from resque import times
+from resque.client import Resque
+from resque.errors import DecodeError, DirtyExit, PruneDeadWorkerDirtyExit
+from resque.payload import Payload
+from resque.store import queues, workers
+from resque.worker.burial import Burial
+from resqued.process.command_line import command_line
+
+log = logging.getLogger(__name__)
+
+#: Seconds without a heartbeat after which a worker counts as dead.
+PRUNE_INTERVAL = 300.0
+#: What the command line or the title of a living worker has, Ruby's or ours.
+_WORKER_LINE = re.compile(rb"resque:work|resque: Starting|resque-\d")
+_NO_WORKER_LINE = re.compile(rb"resque-web")
+
+
+class Pruner:
+    """Looks, on behalf of one worker, for others that are dead; runs in that worker.
+
+    Ids and heartbeats that cannot be read are left alone: they are somebody else's, and nothing
+    can be concluded from them.
+    """
+
+    def __init__(
+        self,
+        client: Resque,
+        worker_id: str,
+        patterns: Sequence[str],
+        burial: Burial,
+        *,
+        prune_interval: float,
+        lock_seconds: float,
+    ) -> None:
+        """Both times are seconds; the second is for how long nobody else looks after us."""
+        self._client = client
+        self._id = worker_id
+        self._patterns = frozenset(patterns)
+        self._burial = burial
+        self._prune_interval = prune_interval
+        self._lock_seconds = max(1, int(lock_seconds))
+
+    def prune(self) -> None:
+        """Clear dead workers away, unless one did so a moment ago; raises what the server does."""
+        server, keys = self._client.server, self._client.keys
+        if not workers.take_prune_lock(server, keys, self._id, self._lock_seconds):
+            return
+        silent = list(self._silent(workers.heartbeats(server, keys), workers.server_time(server)))
+        for worker_id in silent:
+            log.warning("Pruning worker %s, which has been silent for long", _shown(worker_id))
+            job = _class_in_hand(workers.record(server, keys, worker_id))
+            self._burial.bury(worker_id, PruneDeadWorkerDirtyExit(_shown(worker_id), job))
+        for worker_id in workers.raw_ids(server, keys):
+            if worker_id not in silent and self._is_dead_neighbour(worker_id):
+                log.warning("Pruning worker %s, whose process is gone", _shown(worker_id))
+                self._burial.bury(worker_id, DirtyExit())
+
+    def _silent(self, beats: dict[bytes, bytes], now: float) -> Iterator[bytes]:
+        """Yield those whose last heartbeat is too old; future ones never are."""
+        for worker_id, text in beats.items():
+            beat = times.read_heartbeat(text)
+            is_old = beat is not None and int(now - beat) > self._prune_interval
+            if is_old and worker_id != self._id.encode():
+                yield worker_id
+
+    def _is_dead_neighbour(self, worker_id: bytes) -> bool:
+        """Tell whether it is a worker of this host, for our queues, without a process.
+
+        Pids that are no plain numbers are other implementations', whose processes we would not
+        recognize.
+        """
+        host, _, rest = worker_id.partition(b":")
+        pid, _, listed = rest.partition(b":")
+        if host != socket.gethostname().encode() or not pid.isdigit() or not listed:
+            return False
+        try:
+            theirs = frozenset(listed.decode().split(","))
+        except UnicodeDecodeError:
+            return False
+        ours = frozenset(p for p in self._patterns if not p.startswith("!"))
+        if "*" not in ours and theirs != ours:
+            return False
+        return not is_worker(int(pid))
+
+
+def is_worker(pid: int) -> bool:
+    """Tell whether a process of this host is, or may be, a living Resque worker."""
+    line = command_line(pid)
+    if line is None:
+        return True
+    return bool(_WORKER_LINE.search(line)) and not _NO_WORKER_LINE.search(line)
+
+
+def _class_in_hand(record: bytes | None) -> str | None:
+    if not record:
+        return None
+    try:
+        return Payload.decode(queues.from_record(record).element).class_name
+    except DecodeError:
+        return None
+
+
+def _shown(worker_id: bytes) -> str:
+    return worker_id.decode("utf-8", "backslashreplace")

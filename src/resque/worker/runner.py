@@ -1,0 +1,207 @@
+"""See one job through: have it performed, write down what became of it, clear the record."""
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from resque.errors import DecodeError, DirtyExit, ResqueError
+from resque.failure.backend import FailedJob
+from resque.failure.record import Failure
+from resque.job import Job
+from resque.payload import Payload
+from resque.store import workers
+from resque.store.queues import Reserved
+from resque.worker import performing
+from resque.worker.child import JobChild, Limits, error_of
+from resque.worker.control import Control
+from resque.worker.interruption import interruptible
+from resque.worker.liveness import Liveness
+from resque.worker.patience import Patience
+from resque.worker.performing import JobTask
+from resque.worker.title import Title
+from resque.worker_hooks import Moment
+from resqued.process.reaper import ExitStatus
+
+if TYPE_CHECKING:
+    from resque.worker.worker import Worker
+
+log = logging.getLogger(__name__)
+
+#: Seconds between tries to fork when the kernel has no room for a process.
+_FORK_PAUSE = 1.0
+
+
+class NoRoomError(ResqueError):
+    """Raised when the worker was told to leave before the kernel had room for the job."""
+
+
+class JobRunner:
+    """One worker's way with a job that it has reserved."""
+
+    def __init__(
+        self, worker: "Worker", control: Control, patience: Patience, title: Title
+    ) -> None:
+        self._worker = worker
+        self._client = worker.client
+        self._control = control
+        self._patience = patience
+        self._title = title
+        self.liveness: Liveness | None = None  #: beats while a job runs
+
+    def run(self, reserved: Reserved) -> None:
+        """See a job through to its record on the server. Raises GaveUpError."""
+        try:
+            payload = Payload.decode(reserved.element)
+        except DecodeError as error:
+            log.warning("An element of queue %.200r is %s", reserved.queue, error)
+            failure = Failure("Resque::DecodeException", str(error))
+            self._save_patiently(failure, error, reserved)
+        else:
+            self._tell_started(payload.class_name)
+            self._perform(Job(reserved.queue, payload, self._client.registry), reserved)
+        self._patience.insist(self._finish)
+        if self._worker.job_observer is not None:
+            self._worker.job_observer.job_finished()
+
+    def report_dirty_exit(self, reserved: Reserved, worker_id: str, error: DirtyExit) -> None:
+        """Write a job that was cut off down as failed, its on_failure hooks run beforehand.
+
+        They run in a process of their own: they are the application's, and this one must go on.
+        Raises GaveUpError.
+        """
+        text = str(error)
+        try:
+            job = Job(reserved.queue, Payload.decode(reserved.element), self._client.registry)
+        except DecodeError:
+            pass  # it never was a job, and has no hooks
+        else:
+            text += self._run_failure_hooks(job, error)
+        failure = Failure(error.resque_name, text)
+        self._patience.insist(lambda: self._save(failure, error, reserved, worker_id))
+
+    # --- performing -----------------------------------------------------------------------
+
+    def _perform(self, job: Job, reserved: Reserved) -> None:
+        try:
+            if self._worker.fork_per_job:
+                self._worker.hooks.run(Moment.BEFORE_FORK, job)
+        except Exception as error:  # noqa: BLE001 - the application's hook fails this job
+            self._save_patiently(performing.describe(job, error), error, reserved)
+            return
+        if self._worker.fork_per_job:
+            self._perform_in_child(job, reserved)
+        else:
+            self._perform_here(job, reserved)
+
+    def _perform_here(self, job: Job, reserved: Reserved) -> None:
+        self._title.show(self._processing(job))
+        with interruptible(self._control.interrupting) as interruption:
+            error = performing.outcome(job, interruption)
+        if error is not None:
+            failure = performing.describe(job, error)
+            self._save_patiently(failure, error, reserved)
+
+    def _perform_in_child(self, job: Job, reserved: Reserved) -> None:
+        hooks = self._worker.hooks
+        task = JobTask(
+            job=job,
+            title=self._title.of(self._processing(job)),
+            prepare=lambda: hooks.run(Moment.AFTER_FORK, job),
+            save=lambda failure, error: self._save_and_count(failure, error, reserved),
+            let_go=self._control.close_in_child,
+            run_at_exit_hooks=self._worker.run_at_exit_hooks,
+        )
+        self._control.job_begins()
+        try:
+            child = self._fork(lambda: performing.perform_in_child(task))
+        except NoRoomError as none:
+            error = DirtyExit(f"There was no room for the job's process: {none}")
+        else:
+            self._title.show(f"Forked {child.pid} at {int(self._worker.clock.epoch())}")
+            found = error_of(self._see_off(child))
+            if found is None:
+                return
+            error = found
+        self.report_dirty_exit(reserved, self._worker.id, error)
+
+    def _fork(self, body: Callable[[], int]) -> JobChild:
+        """Fork, as soon as the kernel has room. Raises NoRoomError when told to leave first."""
+        limits = Limits(
+            pre_shutdown=self._worker.pre_shutdown_timeout, term=self._worker.term_timeout
+        )
+        while True:
+            try:
+                return JobChild(body, self._worker.clock, limits)
+            except OSError as error:
+                log.error("Cannot fork, trying again: %s", error)  # noqa: TRY400 - it says all
+                self._control.wait(_FORK_PAUSE)
+                if self._control.asked:
+                    raise NoRoomError(str(error)) from error
+
+    def _see_off(self, child: JobChild) -> ExitStatus:
+        """Wait for a child's end, whatever is asked meanwhile."""
+        liveness = self.liveness
+        assert liveness is not None
+        while (status := child.reap()) is None:
+            if self._control.job_must_end:  # perhaps before the job began
+                child.end()
+            moments = (liveness.next_beat_in, child.next_step_in)
+            self._control.wait(min(m for m in moments if m is not None))
+            liveness.beat_if_due()
+        return status
+
+    def _run_failure_hooks(self, job: Job, error: DirtyExit) -> str:
+        """Returns what to add to the failure's text."""
+        if not job.has_failure_hooks:
+            return ""
+        try:
+            child = self._fork(
+                lambda: performing.run_hooks_in_child(job, error, self._control.close_in_child)
+            )
+        except NoRoomError as none:
+            return f" (its on_failure hooks did not run: {none})"
+        status = self._see_off(child)
+        return "" if status.code == 0 else f" (its on_failure hooks failed: {status}, see the log)"
+
+    # --- writing down ---------------------------------------------------------------------
+
+    def _save_patiently(self, failure: Failure, error: BaseException, reserved: Reserved) -> None:
+        self._patience.insist(lambda: self._save_and_count(failure, error, reserved))
+
+    def _save_and_count(self, failure: Failure, error: BaseException, reserved: Reserved) -> None:
+        """Write down and count what a job has reported itself: Ruby counts nothing else."""
+        self._save(failure, error, reserved, self._worker.id)
+        workers.count_failure(self._client.server, self._client.keys, self._worker.id)
+
+    def _save(
+        self,
+        failure: Failure,
+        error: BaseException,
+        reserved: Reserved,
+        worker_id: str,
+    ) -> None:
+        failed = FailedJob(
+            queue=reserved.queue,
+            element=reserved.element,
+            worker_id=worker_id,
+            failure=failure,
+            failed_at=self._worker.clock.epoch(),
+            exception=error,
+        )
+        try:
+            self._client.failure_backend.save(failed)
+        except ResqueError:
+            raise  # the server's troubles pass, and whoever waits for that tries again
+        except Exception:
+            log.exception("The failure backend has lost this failure: %.500s", failure.error)
+
+    def _finish(self) -> None:
+        workers.finish(self._client.server, self._client.keys, self._worker.id)
+
+    def _processing(self, job: Job) -> str:
+        now = int(self._worker.clock.epoch())
+        return f"Processing {job.queue} since {now} [{job.payload.class_name}]"
+
+    def _tell_started(self, name: str) -> None:
+        if self._worker.job_observer is not None:
+            self._worker.job_observer.job_started(name)

@@ -1,0 +1,28 @@
+"""What ps shows for a worker and its jobs."""
+
+from resque import __version__
+from resqued.process.title import set_title
+
+#: Characters of a title that are shown.
+_LONGEST = 200
+
+
+class Title:
+    """The titles of one worker; a Ruby worker prunes whoever lacks ``resque-<digit>``."""
+
+    def __init__(self, prefix: str) -> None:
+        """``prefix`` stands before every title (RESQUE_PROCLINE_PREFIX)."""
+        self._prefix = prefix
+
+    def show(self, what: str) -> None:
+        """Set this process's title."""
+        set_title(self.of(what))
+
+    def of(self, what: str) -> str:
+        """Return a title; names that come from the server are cut and made printable."""
+        return f"{printable(self._prefix)}resque-{__version__}: {printable(what)}"
+
+
+def printable(text: str) -> str:
+    """Return text for one line of a terminal: cut, and without anything that moves the cursor."""
+    return "".join(c if c.isprintable() else "?" for c in text[:_LONGEST])

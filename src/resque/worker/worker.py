@@ -1,0 +1,85 @@
+"""The worker: what its owner may set, and ``work``."""
+
+import logging
+from collections.abc import Sequence
+from typing import Protocol
+
+from resque.application import APPLICATION
+from resque.client import Resque
+from resque.clock import Clock, SystemClock
+from resque.environment import worker_settings
+from resque.pace import Growth
+from resque.worker import identity, liveness, pruning
+from resque.worker.control import Control
+from resque.worker.loop import Shift
+from resque.worker.patience import GaveUpError
+from resque.worker_hooks import WorkerHooks
+
+log = logging.getLogger(__name__)
+
+
+class JobObserver(Protocol):
+    """Who is told of each job, in the worker's process; must not wait, and must not raise."""
+
+    def job_started(self, name: str) -> None:
+        """Called with the payload's class, before the job's process is forked."""
+        ...
+
+    def job_finished(self) -> None:
+        """Called when the job has been reported to the server."""
+        ...
+
+
+class Worker:
+    """Works the jobs of some queues, one after another, each in a forked child.
+
+    Made and used in the process that is to be the worker: its id names that process. The
+    attributes may be set until it works, in resqued's ``after_fork``, say; the environment gives
+    their defaults (docs/workers.md).
+    """
+
+    def __init__(
+        self, queues: Sequence[str], client: Resque | None = None, clock: Clock | None = None
+    ) -> None:
+        """Without ``client`` the application's is used.
+
+        Raises QueueNameError, and EnvironmentValueError for a variable that makes no sense.
+        """
+        self.patterns = identity.queue_patterns(queues)
+        self.id = identity.worker_id(self.patterns)
+        self.client = client or APPLICATION.client
+        self.clock: Clock = clock or SystemClock()
+        self.hooks: WorkerHooks = APPLICATION.worker_hooks
+        settings = worker_settings()
+        #: Whether each job gets a process of its own; without, a job can take the worker along.
+        self.fork_per_job = settings.fork_per_job
+        #: Seconds a job that is to be ended has from TERM to KILL.
+        self.term_timeout = settings.term_timeout
+        #: Seconds it has before that, to end by itself.
+        self.pre_shutdown_timeout = settings.pre_shutdown_timeout
+        #: Whether TERM asks to finish the job in hand, as QUIT does.
+        self.graceful_term = settings.graceful_term
+        #: Whether a job's process runs what ``atexit`` has, before it ends.
+        self.run_at_exit_hooks = settings.run_at_exit_hooks
+        #: What stands before every title.
+        self.title_prefix = settings.title_prefix
+        #: Pauses that grow while there is nothing to do, instead of ``work``'s interval.
+        self.growth: Growth | None = None
+        #: Seconds between two heartbeats, and of silence after which others are cleared away.
+        self.heartbeat_interval = liveness.HEARTBEAT_INTERVAL
+        self.prune_interval = pruning.PRUNE_INTERVAL
+        #: Told of each job; the daemon's listener listens here.
+        self.job_observer: JobObserver | None = None
+
+    def work(self, interval: float = 5.0) -> None:
+        """Register, work until told to leave, unregister.
+
+        ``interval`` is the pause in seconds after no queue had a job; with 0 the worker leaves
+        then. QUIT: leave when the job in hand is done. TERM, INT: end it and leave; it is recorded
+        as failed. USR1: end it, and go on. USR2, CONT: take no jobs, and take them again.
+        """
+        with Control(graceful_term=self.graceful_term) as control:
+            try:
+                Shift(self, interval, control).run()
+            except GaveUpError as error:
+                log.error("Leaving without a word to the server: %s", error)  # noqa: TRY400
