@@ -16,6 +16,7 @@ from resque.application import APPLICATION
 from resque.client import Resque
 from resque.errors import (
     AddressError,
+    DecodeError,
     DirtyExit,
     DontPerform,
     EncodeError,
@@ -26,14 +27,38 @@ from resque.errors import (
     ResqueError,
     ServerUnavailable,
     TermException,
+    UnknownJobError,
+    UnknownWorkerError,
 )
 from resque.function import JobFunction
+from resque.inspection import Element, Info, JobInHand, QueueSample, WorkerInfo, WorkerState
+from resque.plugins import lint
+from resque.prepared import PreparedJob
 
-connect = APPLICATION.connect
 # The module ``resque.job`` has been imported above, by the client: from here on the name is ours.
 job = APPLICATION.job
+connect = APPLICATION.connect
 enqueue = APPLICATION.enqueue
+enqueue_many = APPLICATION.enqueue_many
 enqueue_to = APPLICATION.enqueue_to
+prepare = APPLICATION.prepare
+prepare_to = APPLICATION.prepare_to
+dequeue = APPLICATION.dequeue
+dequeue_from = APPLICATION.dequeue_from
+reserve = APPLICATION.reserve
+push = APPLICATION.push
+pop = APPLICATION.pop
+peek = APPLICATION.peek
+size = APPLICATION.size
+queues = APPLICATION.queues
+queue_sizes = APPLICATION.queue_sizes
+sample_queues = APPLICATION.sample_queues
+remove_queue = APPLICATION.remove_queue
+workers = APPLICATION.workers
+working = APPLICATION.working
+remove_worker = APPLICATION.remove_worker
+info = APPLICATION.info
+key_names = APPLICATION.key_names
 
 before_first_fork = APPLICATION.worker_hooks.before_first_fork
 before_fork = APPLICATION.worker_hooks.before_fork
@@ -46,28 +71,58 @@ worker_exit = APPLICATION.worker_hooks.worker_exit
 
 __all__ = [
     "AddressError",
+    "DecodeError",
     "DirtyExit",
     "DontPerform",
+    "Element",
     "EncodeError",
     "FailureHookError",
+    "Info",
     "JobFunction",
+    "JobInHand",
     "NotAJobError",
+    "PreparedJob",
     "QueueNameError",
+    "QueueSample",
     "ReplyError",
     "Resque",
     "ResqueError",
     "ServerUnavailable",
     "TermException",
+    "UnknownJobError",
+    "UnknownWorkerError",
+    "WorkerInfo",
+    "WorkerState",
     "after_fork",
     "after_pause",
     "before_first_fork",
     "before_fork",
     "before_pause",
     "connect",
+    "dequeue",
+    "dequeue_from",
     "enqueue",
+    "enqueue_many",
     "enqueue_to",
+    "info",
     "job",
+    "key_names",
+    "lint",
+    "peek",
+    "pop",
+    "prepare",
+    "prepare_to",
+    "push",
     "queue_empty",
+    "queue_sizes",
+    "queues",
+    "remove_queue",
+    "remove_worker",
+    "reserve",
+    "sample_queues",
     "shutdown",
+    "size",
     "worker_exit",
+    "workers",
+    "working",
 ]

@@ -4,28 +4,47 @@ This is the library's one piece of state of the process: an application declares
 they are defined, long before it knows where its server is.
 """
 
-from typing import Any
-
-from resque.client import Resque
-from resque.definition import Definition
-from resque.failure.backend import BackendChoice
+from resque.client import Client, Resque
+from resque.failure.backend import BackendChoice, FailureBackend
+from resque.keys import Keys
 from resque.registry import Declare, Registry
+from resque.store.server import Server
 from resque.store.server import connect as connect_server
 from resque.worker_hooks import WorkerHooks
 
 
-class Application:
-    """Declared jobs, and the client they are enqueued through."""
+class Application(Client):
+    """Declared jobs, and the client of the server that was connected to last."""
 
     def __init__(self) -> None:
-        self.registry = Registry()
+        self._registry = Registry()
         self.worker_hooks = WorkerHooks()
         self._client: Resque | None = None
+
+    @property
+    def registry(self) -> Registry:
+        """The application's jobs."""
+        return self._registry
 
     @property
     def client(self) -> Resque:
         """The client of the last ``connect``; without one, that of the default address."""
         return self._client or self.connect()
+
+    @property
+    def server(self) -> Server:
+        """That client's server."""
+        return self.client.server
+
+    @property
+    def keys(self) -> Keys:
+        """That client's keys."""
+        return self.client.keys
+
+    @property
+    def failure_backend(self) -> FailureBackend:
+        """What takes that client's failures."""
+        return self.client.failure_backend
 
     def connect(
         self,
@@ -52,18 +71,7 @@ class Application:
         ``name`` is the payload's class, by default "module.qualname". Raises QueueNameError,
         DuplicateJobError, TypeError.
         """
-        return self.registry.declare(queue=queue, name=name, enqueue=self._enqueue)
-
-    def enqueue(self, target: object, *args: Any, **kwargs: Any) -> bool:
-        """See ``Resque.enqueue``."""
-        return self.client.enqueue(target, *args, **kwargs)
-
-    def enqueue_to(self, queue: str, target: object, *args: Any, **kwargs: Any) -> bool:
-        """See ``Resque.enqueue_to``."""
-        return self.client.enqueue_to(queue, target, *args, **kwargs)
-
-    def _enqueue(self, definition: Definition, args: tuple[Any, ...]) -> bool:
-        return self.client.enqueue_definition(definition, args)
+        return self.registry.declare(queue=queue, name=name, enqueue=self.enqueue_prepared)
 
 
 #: The application of this process.

@@ -34,3 +34,13 @@ class Definition:
         last = list(bound.arguments)[-1]
         bound.apply_defaults()
         return bound.args[: list(parameters).index(last) + 1]
+
+
+def is_queue_name(queue: object) -> bool:
+    """Tell whether workers can work a queue by this name.
+
+    They strip names, separate them by commas, and read "!" as "not".
+    """
+    if not isinstance(queue, str) or not queue or queue != queue.strip():
+        return False
+    return "," not in queue and not queue.startswith("!")

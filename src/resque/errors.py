@@ -272,6 +272,17 @@ class UnknownBackendError(ResqueError):
         return f"no failure backend is called {self.name!r}; there is {' and '.join(self.known)}"
 
 
+class UnknownWorkerError(ResqueError):
+    """No worker is registered under an id."""
+
+    def __init__(self, worker_id: str) -> None:
+        super().__init__(worker_id)
+        self.worker_id = worker_id
+
+    def __str__(self) -> str:
+        return f"no worker is registered as {self.worker_id!r}"
+
+
 class TermException(BaseException):
     """Raised in a job's process by TERM: clean up and leave, or be killed soon.
 

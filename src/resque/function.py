@@ -6,6 +6,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, over
 
 from resque.definition import Definition
 from resque.hooks import Hook, Hooks
+from resque.prepared import PreparedJob
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -16,9 +17,9 @@ F_contra = TypeVar("F_contra", contravariant=True)
 
 
 class Enqueue(Protocol):
-    """Puts a declared job's arguments into its queue."""
+    """Puts a job into its queue."""
 
-    def __call__(self, definition: Definition, args: tuple[Any, ...]) -> bool:
+    def __call__(self, job: PreparedJob) -> bool:
         """Enqueue; returns whether it was done."""
         ...
 
@@ -88,13 +89,20 @@ class JobFunction(Generic[P, R]):
         return self._function(*args, **kwargs)
 
     def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> bool:
-        """Have a worker run the job with these arguments.
+        """Have a worker run the job with these arguments; False if a hook said no.
 
         Keyword arguments are bound to their positions, as Resque knows only those. Raises
         TypeError if the arguments do not fit, EncodeError if JSON cannot carry them,
         ServerUnavailable if the server is away.
         """
-        return self._enqueue(self.definition, self.definition.positions(args, kwargs))
+        return self._enqueue(self.prepare(*args, **kwargs))
+
+    def prepare(self, *args: P.args, **kwargs: P.kwargs) -> PreparedJob:
+        """Return the job with these arguments, to be enqueued with others by ``enqueue_many``.
+
+        Raises TypeError and EncodeError as ``enqueue`` does; nothing is sent.
+        """
+        return PreparedJob.of(self.definition, self.definition.positions(args, kwargs))
 
     @property
     def before_enqueue(self) -> DeclareHook[P]:

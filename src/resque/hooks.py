@@ -70,9 +70,6 @@ class Hooks:
         """Return the hooks of one kind, in the order in which they run."""
         return self._by_kind.get(kind, ())
 
-    def __bool__(self) -> bool:
-        return bool(self._by_kind)
-
     def allow(self, kind: str, args: Sequence[Any]) -> bool:
         """Run all hooks of a kind; tell whether none of them returned exactly False.
 

@@ -49,20 +49,26 @@ class Payload:
         What it accepts, it can encode again. ``args`` that is no list is one argument, or none
         if it is null or missing.
         """
-        try:
-            job = _DECODER.decode(raw.decode())
-            if _SURROGATE.search(raw):
-                encode_json(job)
-        except (ValueError, EncodeError) as error:  # not UTF-8 and not JSON are ValueErrors
-            raise DecodeError(str(error), raw) from error
-        except RecursionError:
-            raise DecodeError("it is nested too deeply", raw) from None
+        job = decode_json(raw)
         if not isinstance(job, dict):
             raise DecodeError(f"it is a JSON {_kind(job)}, not an object", raw)
         class_name = job.get("class")
         if not isinstance(class_name, str):
             raise DecodeError("it has no class name", raw)
         return cls(class_name, _args(job.get("args")), raw)
+
+
+def decode_json(raw: bytes) -> Any:
+    """Return the value of a JSON text. Raises DecodeError for all that cannot be written again."""
+    try:
+        value = _DECODER.decode(raw.decode())
+        if _SURROGATE.search(raw):
+            encode_json(value)
+    except (ValueError, EncodeError) as error:  # not UTF-8 and not JSON are ValueErrors
+        raise DecodeError(str(error), raw) from error
+    except RecursionError:
+        raise DecodeError("it is nested too deeply", raw) from None
+    return value
 
 
 def _args(args: Any) -> tuple[Any, ...]:

@@ -6,10 +6,11 @@ A payload only ever picks from these; nothing is imported because a payload says
 from collections.abc import Callable
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
-from resque.definition import Definition
+from resque.definition import Definition, is_queue_name
 from resque.errors import DuplicateJobError, NotAJobError, QueueNameError, UnknownJobError
 from resque.function import Enqueue, JobFunction
 from resque.hooks import Hooks, class_method
+from resque.prepared import Delivery
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,6 +31,8 @@ class Registry:
     """All jobs of one application."""
 
     def __init__(self) -> None:
+        #: Takes this application's jobs instead of the server: inline mode, a test's recorder.
+        self.delivery: Delivery | None = None
         self._definitions: dict[str, Definition] = {}
         self._places: dict[str, str] = {}
         self._classes: dict[type, Definition] = {}
@@ -84,16 +87,6 @@ class Registry:
         if self._places.setdefault(definition.name, place) != place:
             raise DuplicateJobError(definition.name)
         self._definitions[definition.name] = definition
-
-
-def is_queue_name(queue: object) -> bool:
-    """Tell whether workers can work a queue by this name.
-
-    They strip names, separate them by commas, and read "!" as "not".
-    """
-    if not isinstance(queue, str) or not queue or queue != queue.strip():
-        return False
-    return "," not in queue and not queue.startswith("!")
 
 
 def _dotted(target: Any) -> str:

@@ -11,6 +11,7 @@ import redis
 import valkey
 
 import resque
+import resque.testing
 
 
 @resque.job(queue="mail")
@@ -141,6 +142,37 @@ def a_client() -> None:
     assert_type(client.queues(), list[str])
     resque.connect("redis://localhost", namespace=7)  # type: ignore[arg-type]
     client.size(7)  # type: ignore[arg-type]
+
+
+def many_jobs() -> None:
+    """Prepared with the signature of the function."""
+    assert_type(send.prepare("a", subject="hi"), resque.PreparedJob)
+    assert_type(resque.enqueue_many(send.prepare(text) for text in "ab"), int)
+    assert_type(resque.enqueue_many([resque.prepare(ImageJob, 7), nothing.prepare()]), int)
+    assert_type(resque.dequeue(send, "a"), int | None)
+    send.prepare(7)  # type: ignore[arg-type]
+    resque.enqueue_many([send])  # type: ignore[list-item]
+    resque.enqueue_many(send.prepare("a"))  # type: ignore[arg-type]
+
+
+def what_is_read(client: resque.Resque) -> None:
+    """Values, the same from the package and from a client."""
+    assert_type(resque.workers(), list[resque.WorkerInfo])
+    assert_type(client.info(), resque.Info)
+    assert_type(client.peek("mail"), list[resque.Element])
+    assert_type(resque.sample_queues(), dict[str, resque.QueueSample])
+    (worker,) = client.working()
+    assert_type(worker.state, resque.WorkerState)
+    assert_type(worker.job, resque.JobInHand | None)
+    worker.pid = 7  # type: ignore[misc]
+
+
+def tests_of_an_application() -> None:
+    """A list of jobs."""
+    with resque.testing.recorded() as jobs:
+        assert_type(jobs.of(send), list[resque.PreparedJob])
+        assert_type(jobs.perform_all(), int)
+        assert_type(jobs[0], resque.PreparedJob)
 
 
 def declarations(things: dict[str, Any]) -> None:

@@ -41,7 +41,7 @@ class ClientAdapter:
     def __init__(self, client: Any) -> None:
         """``client`` has redis-py's ``execute_command`` and ``pipeline``."""
         self._client = client
-        self._address = f"the server of {type(client).__module__}.{type(client).__qualname__}"
+        self.address = f"the server of {type(client).__module__}.{type(client).__qualname__}"
 
     def call(self, name: Word, *words: Word) -> Reply:
         """Send one command and return its reply; raises as ``Connection.call``."""
@@ -79,7 +79,7 @@ class ClientAdapter:
         try:
             yield
         except Exception as error:
-            ours = _translate(error, self._address)
+            ours = _translate(error, self.address)
             if ours is None:
                 raise
             raise ours from error

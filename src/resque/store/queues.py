@@ -1,6 +1,6 @@
 """Queues: push to them, and take the next job from them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from json import loads
@@ -11,6 +11,7 @@ from resque.keys import Keys
 from resque.ruby_json import encode_json
 from resque.store.script import Script
 from resque.store.server import Server
+from resque.store.words import Word
 
 _RESERVE = Script.load("reserve")
 _FIELD = b',"payload":'
@@ -33,15 +34,44 @@ class Nothing(Enum):
     PAUSED = "paused"  #: all workers of the namespace are paused
 
 
-def push(server: Server, keys: Keys, queue: str, element: bytes) -> None:
-    """Append an element, in the two commands that Ruby sends, in one round trip."""
-    server.pipeline([("SADD", keys.queues, queue), ("RPUSH", keys.queue(queue), element)])
+def push(server: Server, keys: Keys, elements: Mapping[str, Sequence[bytes]]) -> None:
+    """Append elements to their queues, in one round trip; for one, in Ruby's two commands."""
+    if elements:
+        pushes: list[Sequence[Word]] = [
+            ("RPUSH", keys.queue(queue), *some) for queue, some in elements.items()
+        ]
+        server.pipeline([("SADD", keys.queues, *elements), *pushes])
 
 
 def pop(server: Server, keys: Keys, queue: str) -> bytes | None:
     """Take the first element of a queue away."""
     element: bytes | None = server.call("LPOP", keys.queue(queue))
     return element
+
+
+def elements(server: Server, keys: Keys, queue: str, start: int, count: int) -> list[bytes]:
+    """Return elements of a queue from a place on, which may count from its end; -1: all."""
+    if count == 0:
+        return []
+    if count == 1:
+        element = server.call("LINDEX", keys.queue(queue), start)
+        return [] if element is None else [element]
+    stop = start + count - 1 if count > 0 else -1
+    # Counted from the end, a stop beyond the last would be one from the beginning.
+    stop = -1 if start < 0 <= stop else stop
+    found: list[bytes] = server.call("LRANGE", keys.queue(queue), start, stop)
+    return found
+
+
+def remove(server: Server, keys: Keys, queue: str, elements: Sequence[bytes]) -> int:
+    """Remove all that equal one of these, byte for byte; return how many there were."""
+    key = keys.queue(queue)
+    return sum(server.pipeline([("LREM", key, 0, element) for element in elements]))
+
+
+def forget(server: Server, keys: Keys, queue: str) -> None:
+    """Remove a queue and all that lies in it."""
+    server.pipeline([("SREM", keys.queues, queue), ("DEL", keys.queue(queue))])
 
 
 def names(server: Server, keys: Keys) -> list[str]:

@@ -16,6 +16,11 @@ class Server(Protocol):
     Replies have the same form through either (see ``words.Reply``), and errors are ours.
     """
 
+    @property
+    def address(self) -> object:
+        """Which server it is; its text is for people, and holds no password."""
+        ...
+
     def call(self, name: Word, *words: Word) -> Reply:
         """Send one command and return its reply; raises ReplyError, ServerUnavailable."""
         ...

@@ -7,15 +7,8 @@ from hypothesis import strategies as st
 from resque import perform
 from resque.payload import Payload
 from resque.store import queues, workers
+from tests.support.json_values import VALUES
 from tests.support.server import ValkeyServer
-
-TEXT = st.text(st.characters(exclude_categories=("Cs",)))
-NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
-VALUES = st.recursive(
-    st.none() | st.booleans() | NUMBERS | TEXT,
-    lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
-    max_leaves=15,
-)
 
 
 @settings(

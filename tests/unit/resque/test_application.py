@@ -107,7 +107,7 @@ def test_what_cannot_be_connected_to(application, arguments, error):
 
 def test_the_package_speaks_for_one_application(monkeypatch):
     """The functions of the package share their jobs and their server."""
-    monkeypatch.setattr(APPLICATION, "registry", Registry())
+    monkeypatch.setattr(APPLICATION, "_registry", Registry())
     monkeypatch.setattr(APPLICATION, "_client", None)
 
     @resque.job(queue="q", name="test_application.shared")

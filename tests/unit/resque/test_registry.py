@@ -14,9 +14,9 @@ class Recorder:
     def __init__(self):
         self.enqueued = []
 
-    def __call__(self, definition, args):
+    def __call__(self, job):
         """Remember the job."""
-        self.enqueued.append((definition.name, args))
+        self.enqueued.append((job.name, job.args))
         return True
 
 

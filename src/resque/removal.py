@@ -1,0 +1,80 @@
+"""Forgetting a worker that does not do so itself."""
+
+import logging
+from typing import Protocol
+
+from resque.clock import SystemClock
+from resque.errors import DecodeError, DirtyExit, FailureHookError, UnknownWorkerError
+from resque.failure.backend import FailedJob, FailureBackend
+from resque.failure.record import Failure
+from resque.inspection import shown
+from resque.job import Job
+from resque.keys import Keys
+from resque.payload import Payload
+from resque.registry import Registry
+from resque.store import queues, workers
+from resque.store.queues import Reserved
+from resque.store.server import Server
+
+log = logging.getLogger(__name__)
+
+
+class Surroundings(Protocol):
+    """What is needed of a client."""
+
+    @property
+    def server(self) -> Server:
+        """The server."""
+        ...
+
+    @property
+    def keys(self) -> Keys:
+        """The keys."""
+        ...
+
+    @property
+    def registry(self) -> Registry:
+        """The jobs that are known here, and their hooks."""
+        ...
+
+    @property
+    def failure_backend(self) -> FailureBackend:
+        """What takes failures."""
+        ...
+
+
+def remove_worker(client: Surroundings, worker_id: str) -> None:
+    """Forget a worker by its id as it is shown; see ``Client.remove_worker``.
+
+    Its job's failure is saved first: cut off in between, the worker is still there.
+    """
+    known = workers.raw_ids(client.server, client.keys)
+    member = next((raw for raw in known if shown(raw) == worker_id), None)
+    if member is None:
+        raise UnknownWorkerError(worker_id)
+    held = workers.record(client.server, client.keys, member)
+    if held:
+        _save(client, worker_id, queues.from_record(held))
+    workers.unregister(client.server, client.keys, member)
+
+
+def _save(client: Surroundings, worker_id: str, held: Reserved) -> None:
+    error = DirtyExit()
+    text = str(error)
+    try:
+        job = Job(held.queue, Payload.decode(held.element), client.registry)
+        job.run_failure_hooks(error)
+    except DecodeError:  # it never was a job, and has no hooks
+        pass
+    except FailureHookError as additional:
+        log.warning("%s", additional)
+        text = f"{text}\n{additional}"
+    failed = FailedJob(
+        queue=held.queue,
+        element=held.element,
+        worker_id=worker_id,
+        failure=Failure(error.resque_name, text),
+        failed_at=SystemClock().epoch(),
+        exception=error,
+    )
+    client.failure_backend.save(failed)
