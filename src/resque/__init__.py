@@ -32,6 +32,7 @@ from resque.errors import (
 )
 from resque.function import JobFunction
 from resque.inspection import Element, Info, JobInHand, QueueSample, WorkerInfo, WorkerState
+from resque.job import Job
 from resque.plugins import lint
 from resque.prepared import PreparedJob
 
@@ -78,6 +79,7 @@ __all__ = [
     "EncodeError",
     "FailureHookError",
     "Info",
+    "Job",
     "JobFunction",
     "JobInHand",
     "NotAJobError",

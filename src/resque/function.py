@@ -70,7 +70,7 @@ class _Declares:
         self._kind = kind
 
     def __call__(self, hook: Any, /) -> Any:
-        """Declare it, and return it as it is."""
+        """Declare it, and return it as it is. Raises TypeError for a coroutine or generator."""
         self._hooks.add(self._kind, Hook(getattr(hook, "__name__", self._kind), hook))
         return hook
 

@@ -18,7 +18,12 @@ start with these, and runs them sorted by name; a function's are declared by the
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from inspect import getattr_static
+from inspect import (
+    getattr_static,
+    isasyncgenfunction,
+    iscoroutinefunction,
+    isgeneratorfunction,
+)
 from typing import Any
 
 #: What the names of hooks start with; no one is the start of another.
@@ -63,7 +68,8 @@ class Hooks:
         return found
 
     def add(self, kind: str, hook: Hook) -> None:
-        """Add a hook behind the others of its kind."""
+        """Add a hook behind the others of its kind; raises TypeError as ``runs_when_called``."""
+        runs_when_called(hook.call, hook.name)
         self._by_kind.setdefault(kind, []).append(hook)
 
     def of(self, kind: str) -> Sequence[Hook]:
@@ -93,6 +99,18 @@ def class_method(target: Any, name: str) -> Callable[..., object]:
     if not is_static and getattr(method, "__self__", None) is None:
         raise TypeError(f"{target.__qualname__}.{name} must be a class method or static method")
     return method
+
+
+def runs_when_called(function: Callable[..., object], name: str) -> None:
+    """Raise TypeError for a coroutine or a generator.
+
+    A call would only make one, and run nothing: the job, or what its hook checks, would be left
+    out unseen.
+    """
+    for is_of_kind in (iscoroutinefunction, isgeneratorfunction, isasyncgenfunction):
+        if is_of_kind(function):
+            kind = is_of_kind.__name__.removeprefix("is").removesuffix("function")
+            raise TypeError(f"{name} is a {kind} function, of which a call runs nothing")
 
 
 def _method_names(target: Any) -> Iterable[str]:

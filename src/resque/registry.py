@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, overload
 from resque.definition import Definition, is_queue_name
 from resque.errors import DuplicateJobError, NotAJobError, QueueNameError, UnknownJobError
 from resque.function import Enqueue, JobFunction
-from resque.hooks import Hooks, class_method
+from resque.hooks import Hooks, class_method, runs_when_called
 from resque.prepared import Delivery
 
 P = ParamSpec("P")
@@ -72,6 +72,7 @@ class Registry:
 
         def decorator(target: Any, /) -> Any:
             perform = _perform_of(target)
+            runs_when_called(perform, getattr(target, "__qualname__", repr(target)))
             hooks = Hooks.of_class(target) if isinstance(target, type) else Hooks()
             definition = Definition(name or _dotted(target), queue, perform, hooks)
             self._add(definition, _place_of(target))

@@ -131,3 +131,32 @@ def test_only_false_itself_says_no(answers, allowed):
     hooks = job.definition.hooks
     assert hooks.allow("before_enqueue", (7, "x")) is allowed
     assert asked == [(7, "x")] * len(answers)
+
+
+async def coroutine(*args):
+    """Do nothing when called."""
+
+
+def generator(*args):
+    """Do nothing when called."""
+    yield
+
+
+async def asyncgen(*args):
+    """Do nothing when called."""
+    yield
+
+
+@pytest.mark.parametrize("function", [coroutine, generator, asyncgen])
+def test_what_runs_nothing_when_it_is_called(function):
+    """Neither a job nor a hook: it would be left out, and nobody would notice."""
+    declare = Registry().declare(queue="q", name="x", enqueue=lambda *_: True)
+    complaint = rf"^{function.__name__} is a {function.__name__} function, of which a call runs"
+    with pytest.raises(TypeError, match=complaint):
+        declare(function)
+    job = declare(lambda: None)
+    with pytest.raises(TypeError, match=complaint):
+        job.around_perform(function)
+    methods = {"perform": staticmethod(lambda: None), "around_perform_x": classmethod(function)}
+    with pytest.raises(TypeError, match="around_perform_x is a "):
+        declare(type("Job", (), methods))
