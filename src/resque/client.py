@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -64,8 +65,8 @@ class Client(ABC):
             if kwargs:
                 raise TypeError(f"{target}: a job by name takes no keyword arguments")
             return PreparedJob.by_name(queue, target, args)
-        definition = self.registry.definition_of(target)
-        return PreparedJob.of(definition, definition.positions(args, kwargs), queue)
+        definition = replace(self.registry.definition_of(target), queue=queue)
+        return PreparedJob.of(definition, definition.positions(args, kwargs))
 
     def enqueue(self, target: object, *args: Any, **kwargs: Any) -> bool:
         """Put a declared function or class into its queue, for a worker to run.
@@ -132,7 +133,7 @@ class Client(ABC):
         elif isinstance(target, str):
             job = PreparedJob.by_name(queue, target, ())
         else:
-            job = PreparedJob.of(self.registry.definition_of(target), (), queue)
+            job = PreparedJob.of(replace(self.registry.definition_of(target), queue=queue), ())
         if not job.hooks.allow("before_dequeue", job.args):
             return None
         if job.args:

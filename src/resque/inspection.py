@@ -90,9 +90,14 @@ class JobInHand:
         return cls(_text(fields.get("queue")), _text(fields.get("run_at")), element, raw)
 
     @property
+    def payload(self) -> Payload | None:
+        """The job itself; None if it cannot be read."""
+        return None if self.element is None else self.element.payload
+
+    @property
     def is_malformed(self) -> bool:
         """Whether it does not say which job it is, or where that lay."""
-        return self.queue is None or self.element is None or self.element.is_malformed
+        return self.queue is None or self.payload is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,13 +24,9 @@ class PreparedJob:
     hooks: Hooks = field(default_factory=Hooks, compare=False, repr=False)
 
     @classmethod
-    def of(
-        cls, definition: Definition, args: tuple[Any, ...], queue: str | None = None
-    ) -> "PreparedJob":
+    def of(cls, definition: Definition, args: tuple[Any, ...]) -> "PreparedJob":
         """Prepare a declared job. Raises EncodeError, QueueNameError."""
-        return cls.by_name(
-            definition.queue if queue is None else queue, definition.name, args, definition.hooks
-        )
+        return cls.by_name(definition.queue, definition.name, args, definition.hooks)
 
     @classmethod
     def by_name(

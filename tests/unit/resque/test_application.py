@@ -184,6 +184,10 @@ def test_a_queue_that_no_worker_could_work(application, server, queue):
     """It is refused before anything is sent."""
     with pytest.raises(QueueNameError):
         application.enqueue_to(queue, "X")
+    send = application.job(queue="mail", name="send")(lambda: None)
+    for call in (application.enqueue_to, application.dequeue_from):
+        with pytest.raises(QueueNameError):
+            call(queue, send)
     assert server.pipelines == []
 
 

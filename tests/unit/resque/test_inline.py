@@ -4,7 +4,7 @@ import pytest
 
 from resque.application import Application
 from resque.client import Resque
-from resque.errors import EncodeError, NotAJobError, UnknownJobError
+from resque.errors import DontPerform, EncodeError, NotAJobError, UnknownJobError
 
 
 class NoServer:
@@ -95,6 +95,17 @@ def test_a_hook_that_says_no(send, events):
     send.before_enqueue(lambda *_args: False)
     assert send.enqueue(7) is False
     assert events == ["before_enqueue"]
+
+
+def test_a_hook_that_leaves_the_job_out(send, events):
+    """It counts as enqueued all the same."""
+
+    @send.before_perform
+    def leave_out(*args):
+        raise DontPerform
+
+    assert send.enqueue(7) is True
+    assert events == ["before_enqueue", "before_perform", "after_enqueue"]
 
 
 def test_an_error_reaches_who_enqueues(send, events):

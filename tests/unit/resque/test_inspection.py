@@ -150,6 +150,8 @@ def test_malformed_records(record, queue, element):
     assert worker.problems == ("its record is not that of a job",)
     assert worker.job.queue == queue
     assert (worker.job.element and worker.job.element.raw) == element
+    is_job = element is not None and b"class" in element
+    assert worker.job.payload == (Payload.decode(element) if is_job else None)
 
 
 @pytest.mark.parametrize("extra", ["before", "behind", "spaces"])
@@ -162,7 +164,7 @@ def test_a_record_in_another_form(extra):
         fields["worker"] = "me"
     job = JobInHand.of(json.dumps(fields, indent=extra == "spaces" and 2).encode())
     assert not job.is_malformed
-    assert job.element.payload == Payload("Ok", (1,), b'{"class":"Ok","args":[1]}')
+    assert job.payload == job.element.payload == Payload("Ok", (1,), b'{"class":"Ok","args":[1]}')
 
 
 @pytest.mark.parametrize(
