@@ -10,6 +10,7 @@ from resque import removal
 from resque.delivery import Inline, ToServer
 from resque.failure.backend import BackendChoice, FailureBackend
 from resque.failure.choice import make_backend
+from resque.failure.failures import Failures
 from resque.inspection import Element, Info, QueueSample, WorkerEntries, WorkerInfo, shown
 from resque.job import Job
 from resque.keys import Keys
@@ -17,7 +18,7 @@ from resque.payload import Payload
 from resque.prepared import Delivery, PreparedJob, usable
 from resque.registry import Registry
 from resque.ruby_json import encode_json
-from resque.store import failures, queues, survey, workers
+from resque.store import queues, survey, workers
 from resque.store.server import Server
 
 #: Jobs that ``enqueue_many`` sends in one round trip.
@@ -215,9 +216,14 @@ class Client(ABC):
         """Return the sums: jobs, failures, queues, workers."""
         return survey.info(self.server, self.keys)
 
+    @property
+    def failures(self) -> Failures:
+        """The failure records; raises UnreadableBackendError where a backend keeps none."""
+        return Failures(self.server, self.keys, self.failure_backend)
+
     def failure_count(self) -> int:
-        """Return how many failure records there are."""
-        return failures.count(self.server, self.keys)
+        """Return how many failure records there are; raises UnreadableBackendError."""
+        return self.failures.count()
 
     def key_names(self) -> list[str]:
         """Return the names of all keys, without the namespace, sorted."""

@@ -283,6 +283,40 @@ class UnknownWorkerError(ResqueError):
         return f"no worker is registered as {self.worker_id!r}"
 
 
+class UnreadableBackendError(ResqueError):
+    """The failure backend only reports failures: it has no records that could be read."""
+
+    def __init__(self, backend: object) -> None:
+        super().__init__(backend)
+        self.backend = backend
+
+    def __str__(self) -> str:
+        return f"{type(self.backend).__name__} keeps no failure records; multiple() can add some"
+
+
+class FailureGoneError(ResqueError):
+    """A failure record is not there any more as it was read: removed, retried, or edited."""
+
+    def __init__(self, index: int, key: str) -> None:
+        super().__init__(index, key)
+        self.index = index
+        self.key = key
+
+    def __str__(self) -> str:
+        return f"the failure that was number {self.index} of {self.key} was changed or removed"
+
+
+class NotRequeueableError(ResqueError):
+    """A failure record with no job in it that a worker could run."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"this failure cannot be retried: {self.problem}"
+
+
 class TermException(BaseException):
     """Raised in a job's process by TERM: clean up and leave, or be killed soon.
 

@@ -10,7 +10,7 @@ from typing import Any
 from resque.errors import DecodeError, EncodeError
 from resque.ruby_json import encode_json
 
-__all__ = ["Payload", "encode_json"]
+__all__ = ["Payload", "encode_json", "json_kind"]
 
 #: An escape that may be half of a surrogate pair.
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -51,7 +51,7 @@ class Payload:
         """
         job = decode_json(raw)
         if not isinstance(job, dict):
-            raise DecodeError(f"it is a JSON {_kind(job)}, not an object", raw)
+            raise DecodeError(f"it is a JSON {json_kind(job)}, not an object", raw)
         class_name = job.get("class")
         if not isinstance(class_name, str):
             raise DecodeError("it has no class name", raw)
@@ -77,7 +77,8 @@ def _args(args: Any) -> tuple[Any, ...]:
     return () if args is None else (args,)
 
 
-def _kind(value: Any) -> str:
+def json_kind(value: Any) -> str:
+    """Return what JSON calls a value: "number", "array"; it must be no object."""
     names = {list: "array", str: "string", bool: "boolean", type(None): "null"}
     return names.get(type(value), "number")
 

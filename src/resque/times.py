@@ -1,4 +1,4 @@
-"""The four ways in which Ruby Resque writes a time, and the reader of one of them.
+"""The ways in which Ruby Resque writes a time, and the reader of one of them.
 
 All take seconds since the epoch and drop the fraction, as Ruby does. Local means the zone that
 TZ names, or the system's.
@@ -32,6 +32,11 @@ def failed_at(epoch: float) -> str:
     A zone without letters is written as the system names it: Sao Paulo's is ``-03``.
     """
     return time.strftime("%Y/%m/%d %H:%M:%S %Z", time.localtime(epoch))
+
+
+def retried_at_without_zone(epoch: float) -> str:
+    """Return the time of a retry in a queue's own list of failures: ``2026/11/24 00:16:58``."""
+    return time.strftime("%Y/%m/%d %H:%M:%S", time.localtime(epoch))
 
 
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]

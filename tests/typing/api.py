@@ -12,6 +12,14 @@ import valkey
 
 import resque
 import resque.testing
+from resque.failure import (
+    FailedJob,
+    FailureEntry,
+    RedisBackend,
+    Requeued,
+    backend_named,
+    multiple,
+)
 
 
 @resque.job(queue="mail")
@@ -183,3 +191,35 @@ def declarations(things: dict[str, Any]) -> None:
     resque.job(queue="mail")(7)  # type: ignore[call-overload]
     assert_type(resque.job(queue="mail")(nothing), resque.JobFunction[[], None])
     things["definition"] = send.definition.name
+
+
+class Reporter:
+    """A failure backend of one's own."""
+
+    def save(self, failed: FailedJob) -> None:
+        """Report it."""
+        assert_type(failed.exception, BaseException | None)
+
+
+def failure_backends() -> None:
+    """By name, object, class, factory; together."""
+    resque.connect(failures="redis_multi_queue")
+    resque.connect(failures=Reporter())
+    resque.connect(failures=RedisBackend)
+    resque.connect(failures=backend_named("redis"))
+    resque.connect(failures=multiple("redis", Reporter(), lambda _server, _keys: Reporter()))
+    resque.connect(failures=7)  # type: ignore[arg-type]
+    resque.connect(failures=object())  # type: ignore[arg-type]
+
+
+def failures() -> None:
+    """An entry is what is requeued or removed, never an index."""
+    found = resque.connect().failures
+    assert_type(found.page(0, 20, queue="mail"), list[FailureEntry])
+    entry = found.get(0)
+    assert_type(entry, FailureEntry | None)
+    if entry is not None:
+        assert_type(found.remove(entry), bool)
+    assert_type(found.requeue_all(again=True), Requeued)
+    found.requeue(0)  # type: ignore[arg-type]
+    found.remove(0)  # type: ignore[arg-type]

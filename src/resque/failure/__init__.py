@@ -9,8 +9,13 @@ from resque.failure.backend import (
     RecordBackend,
 )
 from resque.failure.choice import backend_named
+from resque.failure.entry import FailureEntry
+from resque.failure.failures import Failures
+from resque.failure.multiple import MultipleBackend, multiple
 from resque.failure.record import Failure
 from resque.failure.redis_backend import RedisBackend
+from resque.failure.redis_multi_queue import RedisMultiQueueBackend
+from resque.failure.retry import Requeued
 
 __all__ = [
     "BackendChoice",
@@ -18,8 +23,14 @@ __all__ = [
     "FailedJob",
     "Failure",
     "FailureBackend",
+    "FailureEntry",
     "FailureList",
+    "Failures",
+    "MultipleBackend",
     "RecordBackend",
     "RedisBackend",
+    "RedisMultiQueueBackend",
+    "Requeued",
     "backend_named",
+    "multiple",
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from resque.failure.record import Failure, encode
 from resque.keys import Keys
@@ -34,8 +34,8 @@ class FailureBackend(Protocol):
         """Keep a failure, or tell somebody of it.
 
         Runs in the job's process for what that reports itself, else in the worker. It does not
-        count ``stat:failed``. Whatever it raises is logged, ServerUnavailable makes the worker
-        try again; it should not take longer than the worker may be away.
+        count ``stat:failed``. What it raises is logged; after ServerUnavailable it may be called
+        again with the same failure. The worker waits for it.
         """
         ...
 
@@ -48,6 +48,7 @@ class FailureList:
     queue: str | None = None  #: the one whose jobs alone are in it; None: any job's
 
 
+@runtime_checkable
 class RecordBackend(FailureBackend, Protocol):
     """A backend whose records lie in lists on the server, where ``Failures`` can reach them."""
 

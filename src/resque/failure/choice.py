@@ -3,10 +3,14 @@
 from resque.errors import UnknownBackendError
 from resque.failure.backend import BackendChoice, BackendFactory, FailureBackend
 from resque.failure.redis_backend import RedisBackend
+from resque.failure.redis_multi_queue import RedisMultiQueueBackend
 from resque.keys import Keys
 from resque.store.server import Server
 
-_BY_NAME: dict[str, BackendFactory] = {"redis": RedisBackend}
+_BY_NAME: dict[str, BackendFactory] = {
+    "redis": RedisBackend,
+    "redis_multi_queue": RedisMultiQueueBackend,
+}
 
 
 def backend_named(name: str) -> BackendFactory:

@@ -4,14 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import resque
+from resque.digest import sha1_hex
 from resque.errors import ReplyError
 from resque.store.words import Reply, Word
-
-try:
-    # The standard library's random does the same: hashlib would map OpenSSL into every worker.
-    from _sha1 import sha1  # type: ignore[import-not-found]
-except ImportError:  # a Python built without it
-    from hashlib import sha1
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +20,7 @@ class Script:
     @classmethod
     def of(cls, name: str, source: str) -> "Script":
         """Return the script with this text."""
-        return cls(name, source, sha1(source.encode(), usedforsecurity=False).hexdigest())
+        return cls(name, source, sha1_hex(source.encode()))
 
     @classmethod
     def load(cls, name: str) -> "Script":

@@ -29,13 +29,14 @@ MOMENT = 1795459618.987
         ),
     ],
 )
-def test_the_four_formats(zone, name, heartbeat, started, failed_at):
+def test_the_formats(zone, name, heartbeat, started, failed_at):
     """Each format is what Ruby writes in that zone; the start of a job is always in UTC."""
     zone(name)
     assert times.run_at(MOMENT) == "2026-11-23T18:46:58Z"
     assert times.heartbeat(MOMENT) == heartbeat
     assert times.started(MOMENT) == started
     assert times.failed_at(MOMENT) == failed_at
+    assert times.retried_at_without_zone(MOMENT) == failed_at.rpartition(" ")[0]
 
 
 @pytest.mark.parametrize("name", ["UTC", "Asia/Kolkata", "America/Sao_Paulo", "Europe/Berlin"])

@@ -4,15 +4,17 @@ import json
 
 import pytest
 
+from resque.failure import multiple
 from tests.support.failures import RECORD, failed_job
 from tests.support.monitor import Monitor
 
 
 @pytest.fixture
-def commands(clean_valkey, client, namespace):
-    """Return the commands that saving with the client's backend sends, without the namespace."""
+def commands(clean_valkey, connect, namespace):
+    """Return the commands that saving with a backend sends, without the namespace."""
 
-    def of(failed):
+    def of(failed, choice="redis"):
+        client = connect(choice)
         client.server.call("PING")
         with Monitor(clean_valkey.port) as monitor:
             client.failure_backend.save(failed)
@@ -27,6 +29,25 @@ def test_the_redis_backend(commands, zone):
     """One RPUSH, as Ruby's; nothing is counted here."""
     zone("UTC")
     assert commands(failed_job()) == [["RPUSH", "failed", RECORD.decode()]]
+
+
+def test_the_redis_multi_queue_backend(commands, zone):
+    """SADD and RPUSH, as Ruby's; the list's name is that of the queue with an end to it."""
+    zone("UTC")
+    assert commands(failed_job(), "redis_multi_queue") == [
+        ["SADD", "failed_queues", "q1_failed"],
+        ["RPUSH", "q1_failed", RECORD.decode()],
+    ]
+
+
+def test_several_backends(commands, zone):
+    """Each writes the same record, one after the other."""
+    zone("UTC")
+    assert commands(failed_job(), multiple("redis_multi_queue", "redis")) == [
+        ["SADD", "failed_queues", "q1_failed"],
+        ["RPUSH", "q1_failed", RECORD.decode()],
+        ["RPUSH", "failed", RECORD.decode()],
+    ]
 
 
 @pytest.mark.parametrize(

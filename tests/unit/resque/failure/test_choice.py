@@ -6,7 +6,7 @@ import pytest
 
 from resque.application import Application
 from resque.errors import UnknownBackendError
-from resque.failure import RedisBackend, backend_named
+from resque.failure import RedisBackend, RedisMultiQueueBackend, backend_named
 
 
 class Reporter:
@@ -30,6 +30,13 @@ def test_the_default(connect):
     assert isinstance(connect().failure_backend, RedisBackend)
 
 
+def test_the_names_of_ruby(connect):
+    """They are those that FAILURE_BACKEND takes there."""
+    for name, kind in (("redis", RedisBackend), ("redis_multi_queue", RedisMultiQueueBackend)):
+        assert isinstance(connect(failures=name).failure_backend, kind)
+        assert isinstance(connect(failures=backend_named(name)).failure_backend, kind)
+
+
 def test_an_object(connect):
     """An object of one's own is used as it is."""
     reporter = Reporter()
@@ -46,7 +53,7 @@ def test_a_class_and_a_factory(connect):
 @pytest.mark.parametrize("name", ["", "Redis", "airbrake", "redis_multi"])
 def test_an_unknown_name(connect, name):
     """It is refused at once, with the names that there are."""
-    with pytest.raises(UnknownBackendError, match="there is redis") as caught:
+    with pytest.raises(UnknownBackendError, match="there is redis and redis_multi_queue") as caught:
         backend_named(name)
     assert caught.value.name == name
     with pytest.raises(UnknownBackendError):
