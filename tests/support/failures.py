@@ -21,11 +21,14 @@ RECORD = (
 
 
 def failed_job(
-    element: bytes = JOB, queue: str = "q1", error: str = 'bad thing: ["x"]'
+    element: bytes = JOB,
+    queue: str = "q1",
+    error: str = 'bad thing: ["x"]',
+    exception: BaseException | None = None,
 ) -> FailedJob:
     """Return the failure of a job."""
     failure = Failure("ArgumentError", error, ("app/jobs.rb:4:in `perform'",))
-    return FailedJob(queue, element, "vm:14522:q1", failure, MOMENT)
+    return FailedJob(queue, element, "vm:14522:q1", failure, MOMENT, exception)
 
 
 def numbered(number: int, queue: str = "q1", class_name: str = "Boom") -> FailedJob:
