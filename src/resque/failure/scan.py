@@ -29,7 +29,7 @@ def oldest_first(server: Server, where: FailureList) -> Iterator[list[FailureEnt
     start, first, returns = 0, None, 0
     while start < end:
         places = failures.read(server, where.key, start, CHUNK + 1)
-        is_lost = first is not None and not (places and _is_same(places[0].record, first))
+        is_lost = first is not None and not (places and _stem(places[0].record) == _stem(first))
         if first is not None and is_lost and returns < _MOST_RETURNS:
             start, returns = failures.find(server, where.key, first) or 0, returns + 1
             places = failures.read(server, where.key, start, CHUNK + 1)
@@ -83,6 +83,7 @@ def _entries(where: FailureList, places: list[Place]) -> list[FailureEntry]:
     return [FailureEntry.parse(where, place.index, place.record) for place in places]
 
 
-def _is_same(record: bytes, before: bytes) -> bool:
-    """Tell whether a record is what it was, but for a retry of it."""
-    return record == before or record.startswith(before.partition(_RETRIED)[0].removesuffix(b"}"))
+def _stem(record: bytes) -> bytes:
+    """Return what of a record a retry does not change."""
+    head, mark, _ = record.partition(_RETRIED)
+    return head if mark else record.removesuffix(b"}")

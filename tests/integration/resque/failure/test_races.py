@@ -127,11 +127,38 @@ def test_what_was_removed_meanwhile_is_not_requeued(client, fill, waiting):
 
 def test_what_fails_meanwhile_is_left_alone(client, fill, waiting):
     """Jobs that fail again at once would keep it going for ever."""
-    fill(2 * CHUNK)
+    count = 2 * CHUNK - 10
+    fill(count)
     server, found = watched(client)
     server.after_read = lambda: client.failure_backend.save(numbered(9999))
-    assert found.requeue_all() == Requeued(requeued=2 * CHUNK)
-    assert waiting() == list(range(2 * CHUNK))
+    assert found.requeue_all() == Requeued(requeued=count)
+    assert waiting() == list(range(count))
+
+
+@pytest.mark.parametrize("strange", [b"", b"}", b"{}"])
+def test_a_walk_finds_its_place_by_any_record(client, fill, waiting, strange):
+    """Also by one that is none, and looks like the beginning of every other."""
+    key = fill(3 * CHUNK)
+    client.server.call("LSET", key, CHUNK, strange)
+    server, found = watched(client)
+    server.after_read = once(lambda: client.server.call("LPOP", key, 7))
+    assert found.requeue_all().refused == 1
+    assert set(range(7, 3 * CHUNK)) - {CHUNK} == set(waiting())
+
+
+def test_a_list_that_is_never_the_same_twice(client, fill):
+    """Jobs fail all the time and old records are trimmed: a walk over it ends nevertheless."""
+    key = fill(3 * CHUNK)
+    server, found = watched(client)
+    reads = iter(range(50))
+
+    def replace_all():
+        turn = next(reads)  # StopIteration if it goes on
+        records = [numbered(1000 * turn + number).record() for number in range(3 * CHUNK)]
+        client.server.pipeline([("DEL", key), ("RPUSH", key, *records)])
+
+    server.after_read = replace_all
+    assert len(list(found.each())) >= 3 * CHUNK
 
 
 @pytest.mark.parametrize("removed", [1, CHUNK + 7])
