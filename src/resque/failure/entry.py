@@ -6,7 +6,7 @@ from typing import Any
 
 from resque.digest import sha1_hex
 from resque.failure.backend import FailureList
-from resque.failure.raw_object import RawObject
+from resque.failure.raw_object import RawObject, read_object
 from resque.payload import json_kind
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -26,7 +26,6 @@ class FailureEntry:
     index: int  #: counted from the oldest, 0; others may have shifted it since
     raw: bytes  #: exactly what lies there
     failed_at: str | None = None
-    payload: bytes | None = None  #: JSON; a job's object, or a string where there was no job
     class_name: str | None = None  #: the payload's
     exception: str | None = None
     error: str | None = None
@@ -40,7 +39,7 @@ class FailureEntry:
     def parse(cls, where: FailureList, index: int, raw: bytes) -> "FailureEntry":
         """Read a record; whatever it is, there is an entry for it."""
         try:
-            record = RawObject.parse(raw)
+            record = read_object(raw)
         except ValueError as error:
             return cls(where, index, raw, queue=where.queue, problems=(str(error),))
         fields = _Fields(record)
@@ -50,7 +49,6 @@ class FailureEntry:
             index,
             raw,
             failed_at=fields.text("failed_at", is_needed=True),
-            payload=record.raw("payload"),
             class_name=fields.class_name(),
             exception=fields.text("exception"),
             error=fields.text("error"),
@@ -60,6 +58,14 @@ class FailureEntry:
             retried_at=fields.retried_at(),
             problems=tuple(fields.problems),
         )
+
+    @property
+    def payload(self) -> bytes | None:
+        """The payload's JSON as it stands there: an object, or a string where there was no job."""
+        try:
+            return RawObject.parse(self.raw).raw("payload")
+        except ValueError:
+            return None
 
     @property
     def is_malformed(self) -> bool:
@@ -101,7 +107,7 @@ def parse_id(entry_id: str) -> tuple[int, str] | None:
 class _Fields:
     """Takes the fields out of a record, and notes what is wrong with them."""
 
-    def __init__(self, record: RawObject) -> None:
+    def __init__(self, record: dict[str, Any]) -> None:
         self._record = record
         self.problems: list[str] = []
 

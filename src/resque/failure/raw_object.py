@@ -8,6 +8,7 @@ from typing import Any
 
 from resque.payload import json_kind
 
+_TOO_DEEP = "it is nested too deeply"
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
@@ -16,9 +17,26 @@ class Member:
     """One key and its value."""
 
     key: str
-    value: Any  #: decoded; of numbers only that they are some: each is 0
+    value: Any  #: as ``read_object`` has it
     text: str  #: all of it: key, colon, value
     value_text: str
+
+
+def read_object(raw: bytes) -> dict[str, Any]:
+    """Read a JSON object; raises ValueError, saying what it is instead.
+
+    Of numbers it tells only that they are some: each is 0. So they may have any length. Bytes
+    that are not UTF-8 may stand in strings, as Oj writes such.
+    """
+    try:
+        value = _DECODER.decode(_decode(raw))
+    except ValueError as error:
+        raise ValueError(f"it is not JSON: {error}") from None
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    if not isinstance(value, dict):
+        raise ValueError(f"it is a JSON {json_kind(value)}, not an object")  # noqa: TRY004
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +47,12 @@ class RawObject:
 
     @classmethod
     def parse(cls, raw: bytes) -> "RawObject":
-        """Read an object; raises ValueError, saying what it is instead.
-
-        Bytes that are not UTF-8 may stand in its strings, as Oj writes such. Numbers may have
-        any length.
-        """
-        text = raw.decode("utf-8", "surrogateescape")
+        """Read an object; raises as ``read_object``."""
+        read_object(raw)
         try:
-            if text.startswith("{", _skip(text, 0)):
-                return cls(tuple(_members(text)))
-            other = _DECODER.decode(text)
-        except ValueError as error:
-            raise ValueError(f"it is not JSON: {error}") from None
-        except RecursionError:
-            raise ValueError("it is nested too deeply") from None
-        raise ValueError(f"it is a JSON {json_kind(other)}, not an object")
+            return cls(tuple(_members(_decode(raw))))
+        except RecursionError:  # a few frames deeper than where it could just be read
+            raise ValueError(_TOO_DEEP) from None
 
     def get(self, key: str) -> Any:
         """Return a value; None if it is null or missing."""
@@ -69,20 +78,16 @@ class RawObject:
 
 
 def _members(text: str) -> Iterator[Member]:
-    """Yield the members of an object that is the whole text; raises ValueError."""
-    at = _skip(text, _behind(text, "{", _skip(text, 0)))
-    is_first = True
-    while not text.startswith("}", at):
-        begin = at if is_first else _skip(text, _behind(text, ",", at))
-        key, at = _DECODER.raw_decode(text, begin)
-        if not isinstance(key, str):
-            raise ValueError(f"a key is no string at {begin}")  # noqa: TRY004 - of the text's value
-        value_begin = _skip(text, _behind(text, ":", _skip(text, at)))
-        value, end = _DECODER.raw_decode(text, value_begin)
-        yield Member(key, value, text[begin:end], text[value_begin:end])
-        at, is_first = _skip(text, end), False
-    if _skip(text, at + 1) != len(text):
-        raise ValueError(f"something follows it at {at + 1}")
+    """Yield the members of what is known to be an object."""
+    at = _skip(text, text.index("{") + 1)
+    while text[at] != "}":
+        key, key_end = _DECODER.raw_decode(text, at)
+        begin = _skip(text, text.index(":", key_end) + 1)
+        value, end = _DECODER.raw_decode(text, begin)
+        yield Member(key, value, text[at:end], text[begin:end])
+        at = _skip(text, end)
+        if text[at] == ",":
+            at = _skip(text, at + 1)
 
 
 def _skip(text: str, at: int) -> int:
@@ -91,14 +96,12 @@ def _skip(text: str, at: int) -> int:
     return found.end() if found else at
 
 
-def _behind(text: str, mark: str, at: int) -> int:
-    if not text.startswith(mark, at):
-        raise ValueError(f"{mark} is missing at {at}")
-    return at + 1
-
-
 def _object(members: Iterable[str]) -> bytes:
     return _encode("{" + ",".join(members) + "}")
+
+
+def _decode(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")
 
 
 def _encode(text: str) -> bytes:

@@ -31,11 +31,11 @@ def encode(failure: Failure, element: bytes, queue: str, worker_id: str, now: fl
     fields = {
         "failed_at": encode_json(times.failed_at(now)),
         "payload": _payload(element),
-        "exception": encode_json(_clean(failure.exception)),
-        "error": encode_json(_clean(failure.error)),
-        "backtrace": encode_json([_clean(line) for line in failure.backtrace]),
-        "worker": encode_json(_clean(worker_id)),
-        "queue": encode_json(_clean(queue)),
+        "exception": encode_json(clean(failure.exception)),
+        "error": encode_json(clean(failure.error)),
+        "backtrace": encode_json([clean(line) for line in failure.backtrace]),
+        "worker": encode_json(clean(worker_id)),
+        "queue": encode_json(clean(queue)),
     }
     return b"{" + b",".join(b'"%s":%s' % (k.encode(), v) for k, v in fields.items()) + b"}"
 
@@ -74,6 +74,6 @@ def _frames(trace: TracebackType | None, below: str) -> list[str]:
     return frames[::-1][:_MAX_FRAMES]
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Make text writable as UTF-8: a lone surrogate is shown as its escape."""
     return text.encode("utf-8", "backslashreplace").decode()

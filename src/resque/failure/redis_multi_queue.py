@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from resque import times
 from resque.failure.backend import FailedJob, FailureList
+from resque.failure.record import clean
 from resque.keys import Keys
 from resque.store import failures
 from resque.store.server import Server
@@ -18,7 +19,8 @@ class RedisMultiQueueBackend:
 
     def save(self, failed: FailedJob) -> None:
         """Append the record; after a lost reply and another try it may be there twice."""
-        failures.append_to_queue(self._server, self._keys, failed.queue, failed.record())
+        queue = clean(failed.queue)
+        failures.append_to_queue(self._server, self._keys, queue, failed.record())
 
     def lists(self, queue: str | None = None) -> Sequence[FailureList]:
         """Return the lists of all queues that ever had one, by name; or that of one queue."""

@@ -28,10 +28,7 @@ class Requeued:
 
 def retry_of(entry: FailureEntry, retried_at: str) -> Retry:
     """Return the retry of a record; raises NotRequeueableError if there is no job in it."""
-    try:
-        record = RawObject.parse(entry.raw)
-    except ValueError as error:
-        raise NotRequeueableError(f"the record cannot be read: {error}") from None
+    record = _parse(entry.raw)
     return Retry(
         index=entry.index,
         record=entry.raw,
@@ -39,6 +36,13 @@ def retry_of(entry: FailureEntry, retried_at: str) -> Retry:
         queue=_queue(record, entry.where.queue),
         element=_element(record),
     )
+
+
+def _parse(raw: bytes) -> RawObject:
+    try:
+        return RawObject.parse(raw)
+    except ValueError as error:
+        raise NotRequeueableError(f"the record cannot be read: {error}") from None
 
 
 def _queue(record: RawObject, otherwise: str | None) -> str:
@@ -60,7 +64,7 @@ def _element(record: RawObject) -> bytes:
     text = record.raw("payload")
     if not isinstance(payload, dict) or text is None:
         raise NotRequeueableError("the record holds no job")
-    job = RawObject.parse(text)
+    job = _parse(text)
     name, args = job.raw("class"), job.raw("args") or b"null"
     if name is None or not isinstance(job.get("class"), str):
         raise NotRequeueableError("the job has no class name")

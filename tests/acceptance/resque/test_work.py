@@ -9,9 +9,17 @@ from importlib import metadata
 import pytest
 
 from resque.client import Resque
+from resque.failure import Requeued
 from resque.registry import Registry
 from resque.store.server import connect
 from tests.support import processes, waiting
+
+#: A job that the application did not have when it was first to be run.
+LATER = """
+@resque.job(queue="high", name="later")
+def later(number):
+    note(f"{number} at last")
+"""
 
 WORK = ("work", "--queue", "high,low", "--require", "myapp")
 
@@ -173,6 +181,21 @@ def test_what_cannot_be_worked(command, client, arguments, complaint):
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(complaint + "\n", done.stderr)
     assert client.server.call("KEYS", "*") == []
+
+
+def test_what_failed_can_be_worked_again(command, client):
+    """Requeued by another program, all but what was no job; its records then say so."""
+    client.enqueue_to("high", "later", 7)
+    client.server.call("RPUSH", client.keys.queue("high"), "no job")
+    assert command.run(*WORK, "--interval", "0").returncode == 0
+    assert client.failures.count_by_class() == {"later": 1, None: 1}
+
+    with (command.folder / "myapp.py").open("a") as file:
+        file.write(LATER)
+    assert client.failures.requeue_all() == Requeued(requeued=1, refused=1)
+    assert command.run(*WORK, "--interval", "0").returncode == 0
+    assert command.notes == ["7 at last"]
+    assert (client.failures.clear_retried(), client.failures.count()) == (1, 1)
 
 
 # --- as under rake resque:work

@@ -72,10 +72,12 @@ def test_an_element_that_was_no_job(client, store, element):
     assert store.failures()[0]["payload"] == element.decode("utf-8", "replace")
 
 
-def test_names_that_are_not_unicode(client, store):
-    """A queue's or a worker's name with a lone surrogate is shown by its escape."""
+@pytest.mark.parametrize("choice", ["redis", "redis_multi_queue"])
+def test_names_that_are_not_unicode(connect, choice):
+    """A queue's name with a lone surrogate is shown by its escape."""
+    client = connect(choice)
     client.failure_backend.save(failed_job(queue="q\ud83d"))
-    assert store.failures()[0]["queue"] == "q\\ud83d"
+    assert client.failures.get(0).queue == "q\\ud83d"
 
 
 def test_a_record_is_json_whatever_the_error_says(client, store):

@@ -103,6 +103,18 @@ def test_what_cannot_be_retried(raw):
         retry(raw)
 
 
+def test_nesting_at_the_edge_of_what_can_be_read():
+    """However deep: it is retried as it is, or refused."""
+    refused = 0
+    for depth in range(800, 1000):
+        payload = b'{"class":"A","args":%s}' % (b"[" * depth + b"]" * depth)
+        try:
+            assert retry(with_payload(payload)).element == payload
+        except NotRequeueableError:
+            refused += 1
+    assert 0 < refused < 200
+
+
 def test_a_record_without_queue_in_a_list_of_one_queue():
     """The list says it."""
     record = {key: value for key, value in json.loads(RECORD).items() if key != "queue"}
