@@ -3,6 +3,7 @@
 import logging
 from typing import Protocol
 
+from resque.burial import Burial
 from resque.clock import SystemClock
 from resque.errors import DecodeError, DirtyExit, FailureHookError, UnknownWorkerError
 from resque.failure.backend import FailedJob, FailureBackend
@@ -12,7 +13,7 @@ from resque.job import Job
 from resque.keys import Keys
 from resque.payload import Payload
 from resque.registry import Registry
-from resque.store import queues, workers
+from resque.store import workers
 from resque.store.queues import Reserved
 from resque.store.server import Server
 
@@ -52,14 +53,14 @@ def remove_worker(client: Surroundings, worker_id: str) -> None:
     member = next((raw for raw in known if shown(raw) == worker_id), None)
     if member is None:
         raise UnknownWorkerError(worker_id)
-    held = workers.record(client.server, client.keys, member)
-    if held:
-        _save(client, worker_id, queues.from_record(held))
-    workers.unregister(client.server, client.keys, member)
+
+    def report(reserved: Reserved, worker_id: str, error: DirtyExit) -> None:
+        _save(client, worker_id, reserved, error)
+
+    Burial(client.server, client.keys, report).bury(member, DirtyExit())
 
 
-def _save(client: Surroundings, worker_id: str, held: Reserved) -> None:
-    error = DirtyExit()
+def _save(client: Surroundings, worker_id: str, held: Reserved, error: DirtyExit) -> None:
     text = str(error)
     try:
         job = Job(held.queue, Payload.decode(held.element), client.registry)

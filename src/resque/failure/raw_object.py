@@ -8,7 +8,6 @@ from typing import Any
 
 from resque.payload import json_kind
 
-_TOO_DEEP = "it is nested too deeply"
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
@@ -33,7 +32,7 @@ def read_object(raw: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"it is not JSON: {error}") from None
     except RecursionError:
-        raise ValueError(_TOO_DEEP) from None
+        raise ValueError("it is nested too deeply") from None
     if not isinstance(value, dict):
         raise ValueError(f"it is a JSON {json_kind(value)}, not an object")  # noqa: TRY004
     return value
@@ -48,11 +47,8 @@ class RawObject:
     @classmethod
     def parse(cls, raw: bytes) -> "RawObject":
         """Read an object; raises as ``read_object``."""
-        read_object(raw)
-        try:
-            return cls(tuple(_members(_decode(raw))))
-        except RecursionError:  # a few frames deeper than where it could just be read
-            raise ValueError(_TOO_DEEP) from None
+        read_object(raw)  # which goes deeper than what follows, into nesting and our own calls
+        return cls(tuple(_members(_decode(raw))))
 
     def get(self, key: str) -> Any:
         """Return a value; None if it is null or missing."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from resque import times
-from resque.errors import DecodeError
+from resque.errors import DecodeError, text_of
 from resque.payload import Payload
 from resque.ruby_json import encode_json
 
@@ -23,7 +23,7 @@ class Failure:
     @classmethod
     def of(cls, error: BaseException, *, below: str) -> "Failure":
         """Describe an exception; its backtrace ends above the frames of the file ``below``."""
-        return cls(_class_name(error), _text(error), tuple(_frames(error.__traceback__, below)))
+        return cls(_class_name(error), text_of(error), tuple(_frames(error.__traceback__, below)))
 
 
 def encode(failure: Failure, element: bytes, queue: str, worker_id: str, now: float) -> bytes:
@@ -52,13 +52,6 @@ def _class_name(error: BaseException) -> str:
     kind = type(error)
     name = getattr(kind, "resque_name", kind.__qualname__)
     return name if kind.__module__ == "builtins" or "::" in name else f"{kind.__module__}.{name}"
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception as second:  # noqa: BLE001 - a job's own exception class may do anything
-        return f"(its text cannot be had: {type(second).__name__})"
 
 
 def _frames(trace: TracebackType | None, below: str) -> list[str]:

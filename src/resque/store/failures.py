@@ -11,7 +11,6 @@ from resque.keys import Keys
 from resque.store.script import Script
 from resque.store.server import Server
 
-_FAIL = Script.load("fail")
 _REMOVE = Script.load("remove_failed")
 _REQUEUE = Script.load("requeue_failed")
 _CLEAR = Script.load("clear_failed")
@@ -34,15 +33,6 @@ class Retry:
     retried: bytes
     queue: str
     element: bytes
-
-
-def save(server: Server, keys: Keys, record: bytes, counted_for: str | None) -> None:
-    """Append a failure record, and count it in all and for the worker ``counted_for``.
-
-    None counts nothing: Ruby does not count what a job did not report by itself.
-    """
-    counters = [keys.stat("failed"), keys.worker_stat("failed", counted_for)] if counted_for else []
-    server.run(_FAIL, [keys.failed, *counters], [record])
 
 
 def append(server: Server, key: str, record: bytes) -> None:

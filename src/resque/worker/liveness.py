@@ -5,11 +5,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from resque.burial import Burial
 from resque.client import Resque
 from resque.clock import Clock
 from resque.errors import DirtyExit, ResqueError
 from resque.store import workers
-from resque.worker.burial import Burial
 from resque.worker.pruning import Pruner
 
 log = logging.getLogger(__name__)

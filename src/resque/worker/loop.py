@@ -4,11 +4,11 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from resque.burial import Burial
 from resque.pace import Pace
 from resque.store import queues
 from resque.store.queues import Nothing, Reserved
 from resque.worker import patterns
-from resque.worker.burial import Burial
 from resque.worker.control import Control
 from resque.worker.liveness import Liveness
 from resque.worker.patience import Patience
@@ -35,7 +35,7 @@ class Shift:
         self._pace = Pace(interval, worker.growth)
         self._patience = Patience(control, worker.clock)
         self._runner = JobRunner(worker, control, self._patience, self._title)
-        burial = Burial(worker.client, self._runner.report_dirty_exit)
+        burial = Burial(worker.client.server, worker.client.keys, self._runner.report_dirty_exit)
         self._liveness = Liveness(
             worker.client, worker.id, worker.clock, burial, worker.heartbeat_interval
         )

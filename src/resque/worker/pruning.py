@@ -6,11 +6,11 @@ import socket
 from collections.abc import Iterator, Sequence
 
 from resque import times
+from resque.burial import Burial
 from resque.client import Resque
 from resque.errors import DecodeError, DirtyExit, PruneDeadWorkerDirtyExit
 from resque.payload import Payload
 from resque.store import queues, workers
-from resque.worker.burial import Burial
 from resqued.process.command_line import command_line
 
 log = logging.getLogger(__name__)

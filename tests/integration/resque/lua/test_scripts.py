@@ -32,10 +32,11 @@ def unregister(client):
 
 @pytest.fixture
 def fail(client):
-    """Save a failure record."""
+    """Save a failure record, and count it for a worker."""
 
-    def run(record, counted_for=None):
-        failures.save(client.server, client.keys, record, counted_for)
+    def run(record, counted_for):
+        failures.append(client.server, client.keys.failed, record)
+        workers.count_failure(client.server, client.keys, counted_for)
 
     return run
 
@@ -112,7 +113,7 @@ def test_nothing_in_hand_is_not_counted(finish, everything):
     assert everything() == {}
 
 
-def test_a_failure_that_a_job_reports(fail, everything):
+def test_failures_that_jobs_report(fail, everything):
     """It is counted in all and for the worker; records stand in the order they came."""
     fail(b"first", WORKER)
     fail(b"\xff second", WORKER)
@@ -121,12 +122,6 @@ def test_a_failure_that_a_job_reports(fail, everything):
         "stat:failed": b"2",
         "stat:failed:host:1:a": b"2",
     }
-
-
-def test_a_failure_that_the_worker_reports(fail, everything):
-    """It is not counted, as in Ruby."""
-    fail(b"record")
-    assert everything() == {"failed": [b"record"]}
 
 
 def test_a_server_that_has_forgotten_the_scripts(register, unregister, store, everything):

@@ -2,10 +2,11 @@
 
 from typing import Protocol
 
-from resque.client import Resque
 from resque.errors import DirtyExit
+from resque.keys import Keys
 from resque.store import queues, workers
 from resque.store.queues import Reserved
+from resque.store.server import Server
 
 
 class Report(Protocol):
@@ -17,10 +18,11 @@ class Report(Protocol):
 
 
 class Burial:
-    """Runs in the worker that has found out."""
+    """Runs wherever it was found out: in another worker, or in a command."""
 
-    def __init__(self, client: Resque, report: Report) -> None:
-        self._client = client
+    def __init__(self, server: Server, keys: Keys, report: Report) -> None:
+        self._server = server
+        self._keys = keys
         self._report = report
 
     def bury(self, worker_id: bytes | str, error: DirtyExit) -> None:
@@ -30,11 +32,11 @@ class Burial:
         off between the two.
         """
         self.fail_job_in_hand(worker_id, error)
-        workers.unregister(self._client.server, self._client.keys, worker_id)
+        workers.unregister(self._server, self._keys, worker_id)
 
     def fail_job_in_hand(self, worker_id: bytes | str, error: DirtyExit) -> bool:
         """Write the recorded job of a worker down as failed; False if there is none."""
-        held = workers.record(self._client.server, self._client.keys, worker_id)
+        held = workers.record(self._server, self._keys, worker_id)
         if not held:
             return False
         shown = worker_id if isinstance(worker_id, str) else _text(worker_id)
