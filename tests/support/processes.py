@@ -37,14 +37,29 @@ def find(pid: int) -> Process | None:
     return Process(pid, *state, raw.rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace"))
 
 
+def pids(processes: Iterable[Process]) -> set[int]:
+    """Return who they are, whatever their titles show by now."""
+    return {process.pid for process in processes}
+
+
+def uptime() -> float:
+    """Return the seconds since the machine was started."""
+    return float(_read("/proc/uptime").split()[0])
+
+
+def started_at(process: Process) -> float:
+    """Return the ``uptime`` at which a process was started."""
+    return process.started / os.sysconf("SC_CLK_TCK")
+
+
 def below(folder: str) -> list[Process]:
     """Return all processes that carry the mark of ``folder``, by pid.
 
     All of them were there at one moment: what ended during the look does not count, so that a
     worker and its replacement are never counted both.
     """
-    pids = (int(name) for name in os.listdir("/proc") if name.isdigit())
-    seen = [find(pid) for pid in pids if pid != os.getpid() and _is_marked(pid, folder)]
+    numbers = (int(name) for name in os.listdir("/proc") if name.isdigit())
+    seen = [find(pid) for pid in numbers if pid != os.getpid() and _is_marked(pid, folder)]
     return sorted((p for p in seen if p and p.is_there), key=lambda process: process.pid)
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from tests.support.daemon import WORKERS, Daemon, Tree
 from tests.support.inspection import Inspector, lists_of
+from tests.support.processes import pids
 
 #: A before_fork that waits, while the test wants it to.
 WAITING = """
@@ -123,7 +124,7 @@ def test_a_paused_daemon_is_stopped_at_once(daemon: Daemon, number: signal.Signa
     daemon.start_working("worker('a')\n", "-p", "resqued.pid", count=1)
     pause(daemon)
 
-    assert daemon.stop(number, seconds=2) == 0
+    assert daemon.stop(number, seconds=5) == 0
     assert daemon.read("resqued.pid") == ""
 
 
@@ -278,7 +279,7 @@ def test_resume_at_once_while_jobs_run(daemon: Daemon):
     daemon.wait_until(
         lambda: lists_of(inspector.look().workers_of(2)) == {"a": 2}, "two new workers"
     )
-    assert busy.pid in {w.pid for w in daemon.tree().workers}
+    assert busy.pid in pids(daemon.tree().workers)
     assert daemon.tree().titled(r"\S+ master \[gen 2\] \[2 running\] resqued")
     daemon.write("finish", "")
     daemon.wait_until(
@@ -311,7 +312,7 @@ worker("tasks", "2")
     daemon.signal(signal.SIGCONT)
 
     daemon.wait_until(lambda: daemon.read("continued") == "tasks\ntasks\n", "both")
-    assert daemon.tree().processes == before.processes
+    assert pids(daemon.tree().processes) == pids(before.processes)
     daemon.work("afterwards", before.workers)
     assert daemon.stop() == 0
 
@@ -356,4 +357,41 @@ def test_a_listener_killed_while_it_leaves_for_a_pause(daemon: Daemon):
     daemon.wait_until(lambda: is_at_rest(daemon), "a paused master alone")
     assert daemon.read("done")
     resume(daemon, 1)
+    assert daemon.stop() == 0
+
+
+def test_a_paused_master_that_replaces_itself_stays_paused(daemon: Daemon):
+    """USR1 starts nothing; the title, and what CONT does, are as before."""
+    daemon.start_working("worker('a')\n", "-p", "resqued.pid", count=1)
+    pause(daemon)
+    daemon.signal(signal.SIGUSR1)
+    daemon.wait_for_log("has taken over from itself")
+
+    daemon.wait_until(lambda: is_at_rest(daemon), "a paused master alone")
+    assert daemon.read("resqued.pid") == f"{daemon.pid}\n"
+    resume(daemon, 1)
+    assert daemon.tree().listener(2)
+    assert daemon.stop() == 0
+
+
+def test_replacing_the_master_while_a_pause_waits_for_a_job(daemon: Daemon):
+    """The job goes on, counted; the pool is as large as ever afterwards."""
+    before = daemon.start_working("worker('busy')\nworker('a')\n", count=2)
+    busy = next(w for w in before.workers if "busy" in w.title)
+    daemon.signal(signal.SIGUSR2)
+    daemon.wait_until(lambda: pids(daemon.tree().workers) == {busy.pid}, "only the busy worker")
+    daemon.signal(signal.SIGUSR1)
+    daemon.wait_for_log("has taken over from itself")
+    inspector = Inspector(daemon, most=2, busy=1, a=1)
+    daemon.signal(signal.SIGCONT)
+    daemon.wait_until(
+        lambda: lists_of(inspector.look().workers_of(2)) == {"a": 1}, "the idle worker"
+    )
+    assert busy.pid in pids(daemon.tree().workers)
+    daemon.write("finish", "")
+
+    daemon.wait_until(
+        lambda: lists_of(inspector.look().workers_of(2)) == {"a": 1, "busy": 1}, "both"
+    )
+    assert daemon.read("done") == f"{busy.pid}\n"
     assert daemon.stop() == 0

@@ -33,10 +33,12 @@ def wait_for_take_over(daemon: Daemon, number: int) -> Tree:
     return daemon.tree()
 
 
-def test_five_reloads_of_an_idle_pool(daemon: Daemon):
-    """Each replaces all twenty workers; never more than 20, never fewer than 18 at work."""
-    inspector = Inspector(daemon, most=20, least=18)
-    former = {w.pid for w in daemon.start_working("worker_pool(20, 'a')\n", count=20).workers}
+@pytest.mark.parametrize(("size", "least"), [(20, 18), (2, 1), (1, 0)])
+def test_five_reloads_of_an_idle_pool(daemon: Daemon, size: int, least: int):
+    """Each replaces all workers; never more than configured, and a tenth less, or one, at work."""
+    inspector = Inspector(daemon, most=size, least=least)
+    before = daemon.start_working(f"worker_pool({size}, 'a')\n", count=size)
+    former = {worker.pid for worker in before.workers}
 
     for number in range(2, 7):
         daemon.signal(signal.SIGHUP)
@@ -44,7 +46,7 @@ def test_five_reloads_of_an_idle_pool(daemon: Daemon):
             lambda number=number: has_taken_over(daemon, number) if inspector.look() else None,
             f"generation {number} alone",
         )
-        tree = daemon.wait_for_workers(20)
+        tree = daemon.wait_for_workers(size)
         present = {worker.pid for worker in tree.workers}
         assert not present & former
         assert {worker.ppid for worker in tree.workers} == {tree.listeners[0].pid}

@@ -47,6 +47,26 @@ def test_test_prints_the_workers_and_starts_nothing(daemon: Daemon):
     assert not (daemon.folder / "hook ran").exists()
 
 
+def test_test_shows_a_percentage_of_a_small_pool(daemon: Daemon):
+    """Never fewer than one worker, however small the part; otherwise rounded down."""
+    daemon.write(
+        "resqued.py",
+        "worker_pool(3)\nqueue('rare', percent=1)\nqueue('half', percent=50)\n"
+        "queue('most', percent=99)\nqueue('*')\nworker_pool(1)\nqueue('none', percent=0)\n",
+    )
+
+    result = daemon.run("--test", "resqued.py")
+
+    assert result.stdout.splitlines() == [
+        "Workers defined in resqued.py",
+        "1: rare,half,most,*",
+        "2: most,*",
+        "3: *",
+        "4: none",
+    ]
+    assert result.returncode == 0
+
+
 @pytest.mark.parametrize("option", ["-h", "--help"])
 def test_help(daemon: Daemon, option: str):
     """Help goes to standard output and names every option."""
