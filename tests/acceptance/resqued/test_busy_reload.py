@@ -1,3 +1,4 @@
+import re
 import signal
 
 from tests.support.daemon import Daemon, Tree
@@ -104,4 +105,24 @@ def test_a_pool_that_is_emptied_tells_all_at_once(daemon: Daemon):
     daemon.wait_for_log("Generation 2 has taken over")
     daemon.wait_until(lambda: len(daemon.tree().processes) == 2, "master and listener alone")
     daemon.wait_until(lambda: daemon.tree().titled(r"\S+ listener #2 0/0/0 \[running\]"), "title")
+    assert daemon.stop() == 0
+
+
+def test_a_canary_that_is_killed_while_it_waits_for_its_place(daemon: Daemon):
+    """It has proved its generation, and that stays proved: another takes the place."""
+    daemon.start_working("worker('busy')\n", count=1)
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_for_log(r"Listener #2 \(pid \d+\) runs")
+    daemon.wait_until(lambda: busy(daemon.tree()), "the job")
+    (canary,) = daemon.tree().titled(r"resqued-\S+ canary")
+
+    daemon.signal_process(canary, signal.SIGKILL)
+    daemon.wait_until(lambda: not daemon.tree().titled(r"resqued-\S+ canary"), "its end")
+    title = r"\S+ listener #2 0/1/1 \[running\] "  # neither counted nor missed
+    daemon.wait_until(lambda: daemon.tree().titled(title), title)
+    daemon.write("finish", "")
+
+    daemon.wait_for_log("Generation 2 has taken over")
+    assert canary.pid not in {worker.pid for worker in daemon.wait_for_workers(1).workers}
+    assert not re.search("ERROR|failed", daemon.log)
     assert daemon.stop() == 0
