@@ -2,7 +2,8 @@
 
 import types
 import typing
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
+from enum import Enum
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -11,13 +12,14 @@ T = TypeVar("T")
 def from_json(kind: type[T], content: Any) -> T:
     """Return the dataclass ``kind`` from the object that ``json`` has read.
 
-    Fields it does not know are passed over: a newer program may have written them. Raises
-    KeyError for one that is missing and TypeError for one that is something else.
+    Fields it does not know are passed over: a newer program may have written them. One that has
+    a default may be missing: an older program has not written it. Raises KeyError for any other
+    that is missing, TypeError for one that is something else, ValueError for no member of an enum.
     """
     if not isinstance(content, dict):
         raise TypeError(content)
-    values = {f.name: _convert(content[f.name], f.type) for f in fields(kind)}  # type: ignore[arg-type]
-    return kind(**values)
+    given = [f for f in fields(kind) if f.name in content or f.default is MISSING]  # type: ignore[arg-type]
+    return kind(**{f.name: _convert(content[f.name], f.type) for f in given})
 
 
 def _convert(value: Any, annotation: Any) -> Any:
@@ -30,6 +32,8 @@ def _convert(value: Any, annotation: Any) -> Any:
         return None if value is None else _convert(value, typing.get_args(annotation)[0])
     if is_dataclass(annotation):
         return from_json(typing.cast("type[Any]", annotation), value)
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return annotation(value)
     if annotation is float and type(value) is int:
         return float(value)
     if type(value) is not annotation:  # not isinstance: true is no pid

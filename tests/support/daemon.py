@@ -21,6 +21,17 @@ Found = TypeVar("Found")
 COMMAND = str(pathlib.Path(sys.executable).parent / "resqued")
 #: The first lines of nearly every config file of a test.
 WORKERS = "from jobs import Worker\nworker_factory(Worker)\n"
+#: A before_fork that waits, in the second generation only, until the test lets it go on.
+WAITING = """
+import os, time
+from jobs import note
+@before_fork
+def load():
+    if os.path.exists("wait"):
+        note("loading", str(os.getpid()))
+        while os.path.exists("wait"):
+            time.sleep(0.01)
+"""
 #: Seconds until everything below a daemon that has ended must be gone as well.
 _GRACE = 5.0
 
@@ -127,6 +138,12 @@ class Daemon:
         shutil.copytree(source, self.folder / "installed" / "resqued")
         self._modules.append(str(self.folder / "installed"))
         return self.folder / "installed" / "resqued"
+
+    def publish(self, version: str) -> None:
+        """Give the installed copy another version, which the titles of its processes show."""
+        path = self.folder / "installed" / "resqued" / "__init__.py"
+        text = re.sub('__version__ = ".*"', f'__version__ = "{version}"', path.read_text())
+        path.write_text(text)
 
     # --- starting
 

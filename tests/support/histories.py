@@ -63,7 +63,7 @@ class History:
         self._trace = trace
         self.world = world
         report = Unheard()
-        context = StartContext("python", "/", {})
+        context = StartContext("python", ".", {})
         clock: Clock = self.world
         self.master = Master(Options(paths=("x.py",)), context, clock, report)
         self.oracle = Oracle(self.world, self.master)

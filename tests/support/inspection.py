@@ -69,3 +69,16 @@ def lists_of(workers: Iterable[Process]) -> Counter[str]:
     """Count workers by their queues; those that do not show them yet by the empty string."""
     shown = (re.match(r"resque-\S+ (?:Waiting for|Processing) (\S+)", w.title) for w in workers)
     return Counter(found[1] if found else "" for found in shown)
+
+
+def has_taken_over(daemon: Daemon, number: int) -> bool:
+    """Tell whether a generation has replaced all others, and their listeners are gone."""
+    listeners = daemon.tree().listeners
+    is_alone = len(listeners) == 1 and f" listener #{number} " in listeners[0].title
+    return is_alone and f"Generation {number} has taken over" in daemon.log
+
+
+def wait_for_take_over(daemon: Daemon, number: int) -> Tree:
+    """Wait until a generation is the only one."""
+    daemon.wait_until(lambda: has_taken_over(daemon, number), f"generation {number} alone")
+    return daemon.tree()

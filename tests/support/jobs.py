@@ -29,9 +29,12 @@ class Worker:
         """Work as the first queue says."""
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGQUIT})
         note(STARTS, f"{os.getpid()} {','.join(self.queues)} {os.environ.get('REDIS_URL')}")
-        setproctitle.setproctitle(f"resque-0: Waiting for {','.join(self.queues)}")
+        self._show_waiting()
         behaviour = getattr(self, f"_{self.queues[0]}", self._idle)
         behaviour()
+
+    def _show_waiting(self) -> None:
+        setproctitle.setproctitle(f"resque-0: Waiting for {','.join(self.queues)}")
 
     def _idle(self) -> None:
         signal.sigwait({signal.SIGQUIT})
@@ -40,6 +43,9 @@ class Worker:
         """Has a job when QUIT comes, until the test says that it is done."""
         signal.sigwait({signal.SIGQUIT})
         setproctitle.setproctitle("resque-0: Processing busy")
+        self._finish()
+
+    def _finish(self) -> None:
         own = f"{FINISH} {','.join(self.queues)}"
         while not (os.path.exists(FINISH) or os.path.exists(own)):
             time.sleep(0.01)
@@ -57,6 +63,13 @@ class Worker:
             if task != last:
                 last = task
                 note("tasks_done", f"{task} {os.getpid()} {VERSION}")
+
+    def _working(self) -> None:
+        """Has a job from the start, until the test says that it is done, and then waits."""
+        setproctitle.setproctitle("resque-0: Processing working")
+        self._finish()
+        self._show_waiting()
+        self._idle()
 
     def _stubborn(self) -> None:
         """Leaves for no signal that it can refuse."""

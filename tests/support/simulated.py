@@ -175,6 +175,7 @@ class End:
         self.is_gone = False  #: its process has closed it, or died
         self.limit: int | None = None  #: how many messages have arrived so far
         self.has_output = False
+        self.foreign_major = None
 
     @property
     def is_ready(self) -> bool:  # noqa: D102

@@ -9,7 +9,7 @@ from resqued import log
 from resqued.clock import MonotonicClock
 from resqued.exit_codes import ExitCode
 from resqued.ipc.channel import Channel
-from resqued.ipc.messages import Boot
+from resqued.ipc.messages import Boot, BootFailed
 from resqued.listener.app import Listener
 from resqued.process import kernel, lifeline, limits, spawn
 
@@ -27,6 +27,9 @@ def main(channel_end: int, lifeline_end: int, *held: int) -> int:
         os.set_inheritable(descriptor, False)  # programs that jobs start have no use for them
     channel = Channel(socket.socket(fileno=channel_end))
     order = next(iter(channel.receive_now(_ORDER_TIMEOUT)), None)
+    if channel.foreign_major is not None:
+        # It understands no more of this than its version, which is what it has to know.
+        channel.send_now(BootFailed("", is_config_unreadable=True))
     if not isinstance(order, Boot) or lifeline.has_ended(lifeline_end):
         return ExitCode.FAILED
     log_file = log.configure(order.log_path)

@@ -10,17 +10,25 @@ from resqued.clock import MonotonicClock
 from resqued.exit_codes import ExitCode
 from resqued.master.app import Master
 from resqued.master.options import Options
-from resqued.master.state import SavedState
+from resqued.master.state import SavedState, StateError
 from resqued.process.pidfile import Pidfile
 from resqued.process.start_context import StartContext
 
 
 def main(descriptor: int, *, is_probe: bool) -> int:
-    """Go on as the master whose state is behind ``descriptor``; a probe only reads it."""
-    with os.fdopen(descriptor, "rb") as file:
-        state = SavedState.decode(file.read())
-    if is_probe:
-        return ExitCode.OK
+    """Go on as the master whose state is behind ``descriptor``.
+
+    A probe does only what could fail, which is then all that it prints.
+    """
+    try:
+        with os.fdopen(descriptor, "rb") as file:
+            state = SavedState.decode(file.read())
+        if is_probe:
+            log.configure(state.options.log_path)
+            return ExitCode.OK
+    except (StateError, OSError) as error:
+        print(error, file=sys.stderr)
+        return ExitCode.FAILED
     for inherited in state.descriptors:
         os.set_inheritable(inherited, False)
     context = StartContext(state.program, state.folder, dict(os.environ))

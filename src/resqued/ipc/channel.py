@@ -5,7 +5,7 @@ import select
 import socket
 
 from resqued.ipc import messages
-from resqued.ipc.messages import MalformedMessageError, Message
+from resqued.ipc.messages import ForeignMessageError, MalformedMessageError, Message
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,8 @@ class Channel:
         self._outgoing = bytearray()
         #: Whether the peer has closed its end, or is gone; nothing more will come.
         self.is_closed = False
+        #: The peer's protocol, if it is another major version: nothing is taken from it.
+        self.foreign_major: int | None = None
 
     @classmethod
     def resume(cls, descriptor: int | None, incoming: bytes, outgoing: bytes) -> "Channel":
@@ -96,9 +98,13 @@ class Channel:
             self.flush()
 
     def receive_now(self, seconds: float) -> list[Message]:
-        """Wait for the peer's first messages; none if it is gone or silent for ``seconds``."""
+        """Wait for the peer's first messages; none if it is gone or silent for ``seconds``.
+
+        And none if it is foreign.
+        """
         while not self.is_closed and select.select([self._socket], [], [], seconds)[0]:
-            if received := self.receive():
+            received = self.receive()
+            if received or self.foreign_major is not None:
                 return received
         return []
 
@@ -114,6 +120,9 @@ class Channel:
                 message = messages.parse(bytes(line))
             except MalformedMessageError as error:
                 log.warning("Ignoring a line from the other process: %s", error)
+                continue
+            except ForeignMessageError as error:
+                self.foreign_major = error.major
                 continue
             if message is not None:
                 received.append(message)

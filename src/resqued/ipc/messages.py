@@ -25,6 +25,14 @@ class MalformedMessageError(ResquedError):
         super().__init__(f"{reason}: {line[:200]!r}")
 
 
+class ForeignMessageError(ResquedError):
+    """Raised for a line of another major version, of which nothing can be understood."""
+
+    def __init__(self, major: int) -> None:
+        super().__init__(f"protocol {major}, this process speaks {MAJOR}")
+        self.major = major
+
+
 @dataclass(frozen=True, slots=True)
 class Boot:
     """Master to a new listener, first of all: what it needs to know to start."""
@@ -166,7 +174,7 @@ def encode(message: Message) -> bytes:
 def parse(line: bytes) -> Message | None:
     """Return the message of one line; None for a type that a newer minor version has added.
 
-    Raises MalformedMessageError.
+    Raises MalformedMessageError and ForeignMessageError.
     """
     try:
         content = json.loads(line)
@@ -175,7 +183,7 @@ def parse(line: bytes) -> Message | None:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise MalformedMessageError(line, "not a message") from error
     if major != MAJOR:
-        raise MalformedMessageError(line, f"protocol {major}, this process speaks {MAJOR}")
+        raise ForeignMessageError(major)
     if kind is None:
         return None
     try:

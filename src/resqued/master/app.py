@@ -6,6 +6,7 @@ from signal import Signals
 from resqued import __version__
 from resqued.clock import Clock
 from resqued.exit_codes import ExitCode
+from resqued.ipc import messages
 from resqued.master import replace
 from resqued.master.commands import Commands
 from resqued.master.listeners import Listeners
@@ -62,6 +63,8 @@ class Master:
                 self._go_on(self._resumed)
             while not self._is_done:
                 self.tick()
+        if self._replacement is not None:
+            self._replacement.end()
         self._waiter.close()
         self._listeners.close()
         if self._listeners.has_given_up:
@@ -120,21 +123,33 @@ class Master:
     # --- re-exec ---------------------------------------------------------------------------
 
     def _replace_if_wanted(self) -> None:
+        """See to the probe, or start it if one is wanted: not before the first start is reported.
+
+        Who waits for that report would wait for a program that is no more.
+        """
         if self._replacement is not None:
             self._replacement.end_if_overdue()
-        elif self._commands.wants_replacement:
+        elif self._commands.wants_replacement and self._listeners.has_loaded_once:
             self._commands.wants_replacement = False
-            try:
-                self._replacement = Replacement(self._context, self._state(), self._clock)
-            except OSError as error:
-                log.error("Cannot start %s: %s", self._context.program, error)  # noqa: TRY400
+            if not self._shutdown.is_asked_for:
+                self._start_probe()
+
+    def _start_probe(self) -> None:
+        try:
+            self._replacement = Replacement(self._context, self._state(), self._clock)
+        except OSError as error:
+            text = "Cannot start %s: %s; this master goes on"
+            log.error(text, self._context.program, error)  # noqa: TRY400
 
     def _become_installed(self) -> None:
-        """Exec the installed program; signals are held back, so that none falls between."""
+        """Exec the installed program; signals are held back, so that none falls between.
+
+        If another USR1 came since the probe began, what is installed may have changed: it is
+        probed anew.
+        """
         self._is_approved = False
-        if self._shutdown.is_asked_for:
+        if self._shutdown.is_asked_for or self._commands.wants_replacement:
             return
-        self._steering.give_up_booting()
         with signals.blocked():
             pending = self._signals.drain()
             replace.become(self._context, self._state(pending))
@@ -146,6 +161,7 @@ class Master:
         lifeline = self._listeners.lifeline
         return SavedState(
             schema=SCHEMA,
+            protocol=messages.MAJOR,
             options=self._options,
             program=self._context.program,
             folder=self._context.folder,
@@ -164,7 +180,7 @@ class Master:
         self._listeners.watch_all()
         self._commands.resume(is_paused=state.is_paused)
         for number in state.pending:
-            self._commands.obey(Signals(number))
+            self._commands.obey(number)
         # What ended meanwhile will not be reported by a signal again.
         self._listeners.read()
         for status in self._listeners.reap():

@@ -49,7 +49,8 @@ class Listeners:
         self._is_wanted = False  #: whether one was to be started, and the kernel had no room
         self.lifeline = Lifeline(resumed.lifeline if resumed else None)
         self.file_limit = resumed.file_limit if resumed else limits.raise_file_limit()
-        self._has_loaded_once = resumed is not None
+        #: Whether a configuration was read, ever; before that, whoever started us waits for it.
+        self.has_loaded_once = resumed is not None
         self.generations = restore_generations(resumed) if resumed else Generations()
         #: Set when there is no configuration to go on with.
         self.has_given_up = False
@@ -103,7 +104,7 @@ class Listeners:
             seconds = f"{self._boot_timeout(generation):g}"
             generation.failed(self._clock.now())
             signals.send(generation.pid, Signals.SIGQUIT)
-            if self._has_loaded_once:
+            if self.has_loaded_once:
                 reason = f"it has not proved itself within {seconds} s (boot_timeout)"
                 self._failed(generation, reason)
             else:
@@ -127,6 +128,7 @@ class Listeners:
         return generation.boot_timeout or self._options.boot_timeout
 
     def _start(self) -> None:
+        self._context.enter()
         channel, theirs = Channel.pair()
         with theirs:
             inherit = (theirs.fileno(), self.lifeline.reader, *self._options.inherit)
@@ -190,6 +192,8 @@ class Listeners:
         generation.channel.flush()
         for message in generation.channel.receive():
             self._take(generation, message)
+        if generation.channel.foreign_major is not None:
+            self._foreign(generation, generation.channel.foreign_major)
 
     def _take(self, generation: Generation, message: messages.Message) -> None:
         generation.heard_at = self._clock.now()
@@ -221,8 +225,8 @@ class Listeners:
 
     def _loaded(self, generation: Generation, message: messages.Loaded) -> None:
         generation.loaded(message.workers, message.boot_timeout, message.stop_timeout)
-        if not self._has_loaded_once:
-            self._has_loaded_once = True
+        if not self.has_loaded_once:
+            self.has_loaded_once = True
             log.info("resqued %s runs, %d workers configured", __version__, len(message.workers))
             self._report.started()
 
@@ -235,10 +239,17 @@ class Listeners:
         if generation.stage is not Stage.BOOTING:
             return  # it was given up before
         generation.failed(self._clock.now())
-        if message.is_config_unreadable and not self._has_loaded_once:
+        if message.is_config_unreadable and not self.has_loaded_once:
             self._give_up(message.reason)
         else:
             self._failed(generation, message.reason)
+
+    def _foreign(self, generation: Generation, major: int) -> None:
+        reason = (
+            f"the installed listener speaks protocol {major}, and this master"
+            f" {messages.MAJOR}: stop resqued and start it anew"
+        )
+        self._boot_failed(generation, messages.BootFailed(reason, is_config_unreadable=True))
 
     def _failed(self, generation: Generation, reason: str) -> None:
         """Say in one block why a generation does not come, and what that means."""
@@ -297,7 +308,7 @@ class Listeners:
         # While another works, nothing is to be started, and no pause grows.
         if expected or self.generations.owner is None:
             self._backoff.ended(expected=expected, started_at=generation.started_at)
-        if untold and status.signal is None and not self._has_loaded_once:
+        if untold and status.signal is None and not self.has_loaded_once:
             self._give_up(f"the process that reads the configuration left early: {status}")
 
 

@@ -6,9 +6,11 @@ monotonic clock, which goes on.
 
 import json
 from dataclasses import asdict, dataclass
+from enum import Enum
 from signal import Signals
 
 from resqued.errors import ResquedError
+from resqued.ipc import messages
 from resqued.ipc.channel import Channel
 from resqued.master.cap import Live, Phase, Plan
 from resqued.master.generations import Generation, Generations, Stage, Worker
@@ -30,7 +32,7 @@ class SavedWorker:
 
     slot: int
     queues: tuple[str, ...]
-    phase: str
+    phase: Phase
     told_at: float
     ready_at: float | None
     pid: int | None  #: None: granted, and not reported yet
@@ -46,11 +48,11 @@ class SavedGeneration:
     channel: int | None  #: the descriptor of its socket; None: its listener is gone
     unread: str  #: bytes as Latin-1
     unsent: str
-    stage: str
+    stage: Stage
     started_at: float
     kill_at: float | None
     has_failed: bool
-    told_by: int
+    told_by: Signals
     slots: tuple[tuple[str, ...], ...] | None  #: the queues of each; None: not loaded yet
     boot_timeout: float | None
     stop_timeout: float
@@ -68,6 +70,7 @@ class SavedState:
     """A master."""
 
     schema: int
+    protocol: int  #: the major version that the listeners speak
     options: Options
     program: str
     folder: str
@@ -78,25 +81,35 @@ class SavedState:
     owner: int | None
     fallback: int | None
     is_paused: bool
-    pending: tuple[int, ...]  #: signals that were received and not obeyed yet
+    pending: tuple[Signals, ...]  #: signals that were received and not obeyed yet
 
     def encode(self) -> bytes:
         """Return the state's JSON."""
-        return json.dumps(asdict(self)).encode()
+        return json.dumps(asdict(self), default=_of_enum).encode()
 
     @classmethod
     def decode(cls, content: bytes) -> "SavedState":
-        """Read a state. Raises StateError if it cannot be understood, having opened nothing."""
+        """Read a state, of which nothing is opened yet.
+
+        Raises StateError if it cannot be understood, or its listeners could not be.
+        """
         try:
             fields = json.loads(content)
             schema = fields["schema"]
             if schema != SCHEMA:
                 raise StateError(f"the state has schema {schema}, this version knows {SCHEMA}")
-            return from_json(cls, fields)
+            state = from_json(cls, fields)
         except (ValueError, KeyError, TypeError) as error:
             raise StateError(
                 f"the state cannot be read: {type(error).__name__}: {error}"
             ) from error
+        has_listeners = any(generation.channel is not None for generation in state.generations)
+        if has_listeners and state.protocol != messages.MAJOR:
+            raise StateError(
+                f"the listeners speak protocol {state.protocol}, this version {messages.MAJOR}:"
+                " pause first (USR2), or stop resqued and start it anew"
+            )
+        return state
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -105,6 +118,10 @@ class SavedState:
         for generation in self.generations:
             own += [generation.channel, *(worker.watch for worker in generation.workers)]
         return tuple(descriptor for descriptor in own if descriptor is not None)
+
+
+def _of_enum(member: Enum) -> object:
+    return member.value
 
 
 def save_generations(generations: Generations) -> tuple[SavedGeneration, ...]:
@@ -130,7 +147,7 @@ def _save(generation: Generation) -> SavedGeneration:
         channel=channel.fileno() if generation.has_listener else None,
         unread=channel.unread.decode("latin-1"),
         unsent=channel.unsent.decode("latin-1"),
-        stage=generation.stage.value,
+        stage=generation.stage,
         started_at=generation.started_at,
         kill_at=generation.kill_at,
         has_failed=generation.has_failed,
@@ -153,7 +170,7 @@ def _save_worker(worker: Worker) -> SavedWorker:
     return SavedWorker(
         slot=live.slot,
         queues=tuple(sorted(live.queues)),
-        phase=live.phase.value,
+        phase=live.phase,
         told_at=live.told_at,
         ready_at=worker.ready_at,
         pid=worker.pid,
@@ -165,10 +182,10 @@ def _restore(saved: SavedGeneration) -> Generation:
     unread, unsent = saved.unread.encode("latin-1"), saved.unsent.encode("latin-1")
     channel = Channel.resume(saved.channel, unread, unsent)
     generation = Generation(saved.number, saved.pid, channel, saved.started_at)
-    generation.stage = Stage(saved.stage)
+    generation.stage = saved.stage
     generation.kill_at = saved.kill_at
     generation.has_failed = saved.has_failed
-    generation.told_by = Signals(saved.told_by)
+    generation.told_by = saved.told_by
     if saved.slots is not None:
         generation.plan = Plan(saved.number, tuple(map(frozenset, saved.slots)))
     generation.boot_timeout = saved.boot_timeout
@@ -184,7 +201,7 @@ def _restore(saved: SavedGeneration) -> Generation:
 
 
 def _restore_worker(number: int, saved: SavedWorker) -> Worker:
-    live = Live(number, saved.slot, frozenset(saved.queues), Phase(saved.phase), saved.told_at)
+    live = Live(number, saved.slot, frozenset(saved.queues), saved.phase, saved.told_at)
     worker = Worker(live)
     worker.ready_at = saved.ready_at
     worker.pid = saved.pid

@@ -74,20 +74,26 @@ def become(program: str, arguments: Sequence[str]) -> NoReturn:
 
 
 def spawn_interpreter(
-    context: StartContext, module: str, arguments: Sequence[str], inherit: Sequence[int]
+    context: StartContext,
+    module: str,
+    arguments: Sequence[str],
+    inherit: Sequence[int],
+    output: int | None = None,
 ) -> int:
     """Start ``python -P -m module arguments...`` in a fresh process and return its pid.
 
     It inherits the descriptors ``inherit`` under their numbers, and starts with every handled
-    signal blocked, so that none is lost before its ``SignalInbox`` stands. ``-P`` keeps modules
-    in the working directory from shadowing the standard library while it starts. Raises OSError
-    if it cannot be started.
+    signal blocked, so that none is lost before its ``SignalInbox`` stands. What it prints goes to
+    the descriptor ``output``, if given. ``-P`` keeps modules in the working directory from
+    shadowing the standard library while it starts. Raises OSError if it cannot be started.
     """
+    streams = () if output is None else (1, 2)
     with _inheritable(inherit):
         return os.posix_spawn(
             context.program,
             _command(context, module, arguments),
             context.environment,
+            file_actions=[(os.POSIX_SPAWN_DUP2, output, stream) for stream in streams],
             setsigmask=signals.HANDLED,
             setsigdef=signals.HANDLED,
         )

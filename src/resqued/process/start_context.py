@@ -27,6 +27,13 @@ class StartContext:
         folder = _logical_folder()
         return cls(_logical_program(folder), folder, dict(os.environ))
 
+    def enter(self) -> None:
+        """Be in the folder, whatever its links lead to by now, so that what is started is as well.
+
+        A relative path in ``PYTHONPATH`` then means the same deploy as the folder. Raises OSError.
+        """
+        os.chdir(self.folder)
+
 
 def _logical_folder() -> str:
     physical = os.getcwd()

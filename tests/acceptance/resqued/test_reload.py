@@ -4,33 +4,8 @@ import time
 
 import pytest
 
-from tests.support.daemon import WORKERS, Daemon, Tree
-from tests.support.inspection import Inspector, lists_of
-
-#: A before_fork that waits, in the second generation only, until the test lets it go on.
-WAITING = """
-import os, time
-from jobs import note
-@before_fork
-def load():
-    if os.path.exists("wait"):
-        note("loading", str(os.getpid()))
-        while os.path.exists("wait"):
-            time.sleep(0.01)
-"""
-
-
-def has_taken_over(daemon: Daemon, number: int) -> bool:
-    """Tell whether a generation has replaced all others, and their listeners are gone."""
-    listeners = daemon.tree().listeners
-    is_alone = len(listeners) == 1 and f" listener #{number} " in listeners[0].title
-    return is_alone and f"Generation {number} has taken over" in daemon.log
-
-
-def wait_for_take_over(daemon: Daemon, number: int) -> Tree:
-    """Wait until a generation is the only one."""
-    daemon.wait_until(lambda: has_taken_over(daemon, number), f"generation {number} alone")
-    return daemon.tree()
+from tests.support.daemon import WAITING, WORKERS, Daemon
+from tests.support.inspection import Inspector, has_taken_over, lists_of, wait_for_take_over
 
 
 @pytest.mark.parametrize(("size", "least"), [(20, 18), (2, 1), (1, 0)])

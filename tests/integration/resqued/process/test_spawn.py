@@ -281,6 +281,20 @@ def test_modules_in_the_working_directory_do_not_shadow_the_standard_library(
     assert probe()["folder_on_path"] is False
 
 
+def test_what_a_fresh_interpreter_prints_can_be_kept(tmp_path: pathlib.Path):
+    """Both its streams go to the given descriptor, and not to ours."""
+    module = "import sys\nprint('one', flush=True)\nprint('two', file=sys.stderr)\n"
+    (tmp_path / "talker.py").write_text(module)
+    context = StartContext(sys.executable, str(tmp_path), {"PYTHONPATH": str(tmp_path)})
+
+    def body() -> int:
+        with (tmp_path / "said").open("wb") as file:
+            return wait_for_end(spawn_interpreter(context, "talker", [], [], file.fileno()))
+
+    assert in_child(body) == 0
+    assert (tmp_path / "said").read_text() == "one\ntwo\n"
+
+
 def test_a_program_that_is_not_there(tmp_path: pathlib.Path):
     """OSError, and the descriptors are as they were."""
     context = StartContext(str(tmp_path / "python"), str(tmp_path), {})
@@ -326,6 +340,26 @@ def test_the_context_keeps_the_links_of_the_shell(
     context = StartContext.capture()
     assert context.folder == str(tmp_path / "release")
     assert context.program == sys.executable
+
+
+def test_entering_the_folder_follows_its_link(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Where it leads to now; it may be gone for a moment."""
+    for name in ("1", "2"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "current").symlink_to("1")
+    monkeypatch.chdir(tmp_path / "current")
+    monkeypatch.setenv("PWD", str(tmp_path / "current"))
+    context = StartContext.capture()
+    (tmp_path / "current").unlink()
+    with pytest.raises(FileNotFoundError):
+        context.enter()
+    (tmp_path / "current").symlink_to("2")
+
+    context.enter()
+
+    assert os.getcwd() == str(tmp_path / "2")
 
 
 def test_the_context_is_a_copy(monkeypatch: pytest.MonkeyPatch):

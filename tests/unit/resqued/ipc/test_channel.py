@@ -65,6 +65,18 @@ def test_a_bad_line_is_logged_and_passed_over(pair, caplog: pytest.LogCaptureFix
     assert "nonsense" in caplog.text
 
 
+def test_a_peer_of_another_major_version(pair, caplog: pytest.LogCaptureFixture):
+    """Nothing is taken from it, nobody waits for more, and whoever asks learns its version."""
+    ours, theirs = pair
+    assert ours.foreign_major is None
+
+    theirs.sendall(b'{"v":"2.0","type":"Ask","slot":1}\n' * 3)
+
+    assert ours.receive_now(60) == []
+    assert ours.foreign_major == 2
+    assert caplog.records == []
+
+
 def test_a_peer_that_does_not_read_holds_nobody_up(pair):
     """What the socket does not take is kept, in order, and goes out when there is room."""
     ours, theirs = pair

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resqued.ipc import messages
-from resqued.ipc.messages import MAJOR, MINOR, MalformedMessageError, Message
+from resqued.ipc.messages import MAJOR, MINOR, ForeignMessageError, MalformedMessageError, Message
 
 TYPES = typing.get_args(Message)
 
@@ -71,8 +71,10 @@ def test_another_major_version_is_refused(version: str, kind: str):
     """It may use the same words in another sense."""
     line = json.dumps(STARTED | {"v": version, "type": kind}).encode()
 
-    with pytest.raises(MalformedMessageError, match="protocol"):
+    with pytest.raises(ForeignMessageError, match="protocol") as caught:
         messages.parse(line)
+
+    assert caught.value.major == int(version.partition(".")[0])
 
 
 @pytest.mark.parametrize(
