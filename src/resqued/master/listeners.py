@@ -294,7 +294,7 @@ class Listeners:
     def _ended(self, generation: Generation, status: ExitStatus) -> None:
         self._read(generation)  # its last words
         untold = generation.stage is not Stage.LEAVING
-        if generation.stage is Stage.BOOTING and self._has_loaded_once:
+        if generation.stage is Stage.BOOTING and self.has_loaded_once:
             self._failed(generation, f"its listener (pid {status.pid}) ended early: {status}")
         elif untold:
             text = "Listener #%d (pid %d) ended untold: %s"

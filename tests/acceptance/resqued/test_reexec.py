@@ -206,13 +206,13 @@ def hanging_probe(package: pathlib.Path) -> None:
         ),
         (other_schema, r"exit status 1\):\nthe state has schema 1, this version knows 2\n"),
         (other_stages, r"exit status 1\):\nthe state cannot be read: .*'proved' is not a valid"),
-        (hanging_probe, r"\(it did not answer within 0\.5 s\):\nbegun\n"),
+        (hanging_probe, r"\(it did not answer within 2\.5 s\):\nbegun\n"),
     ],
 )
 def test_a_broken_installation(daemon: Daemon, damage: Callable[[pathlib.Path], None], reason: str):
     """The old master goes on and says why in one block; later a good one takes over."""
     if damage is hanging_probe:
-        daemon.customize("resqued.master.replace", _PROBE_TIMEOUT=0.5)
+        daemon.customize("resqued.master.replace", _PROBE_TIMEOUT=2.5)
     package = daemon.install()
     good = daemon.folder / "good"
     shutil.copytree(package, good)
