@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 
+from tests.support import processes
 from tests.support.daemon import Daemon
 
 _EXAMPLE = pathlib.Path(__file__).parents[2] / "examples" / "resqued.service"
@@ -62,8 +63,7 @@ class Service:
             self._daemon.signal(signal.SIGCONT)
             self._wait(float(self._unit["TimeoutStopSec"]))
         # Whatever is left of the service then, which is nobody if all went well.
-        for process in self._daemon.tree().processes:
-            self._daemon.signal_process(process, signal.SIGKILL)
+        processes.kill_all(str(self._daemon.folder))
         return done
 
     def _run(self, name: str) -> subprocess.CompletedProcess[str]:

@@ -206,6 +206,7 @@ def test_a_pidfile_of_a_container_that_is_gone(container: Container, daemon: Dae
     """The next container's PID 1 takes it over, though the number in it is its own."""
     container.start("worker('a')\n", "-p", "a.pid", count=1)
     daemon.signal(signal.SIGKILL)
+    daemon.wait_for_exit()
     daemon.wait_until_gone()
     assert daemon.read("a.pid") == "1\n"
 

@@ -13,9 +13,12 @@ FILLING = """
 import os, signal, time, setproctitle
 from jobs import note
 
-def crowd(count, parent):
-    while os.getppid() == parent:
+def wait_for(file):
+    while not os.path.exists(file):
         time.sleep(0.001)
+
+def crowd(count):
+    wait_for("buried")  # or the one in between would take up room as well
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for _ in range(count):
         if os.fork() == 0:
@@ -31,13 +34,12 @@ def load():
         return
     middle = os.fork()
     if middle == 0:
-        parent = os.getpid()
         if os.fork() == 0:
-            crowd({count}, parent)
+            crowd({count})
         os._exit(0)
     os.waitpid(middle, 0)
-    while not os.path.exists("crowded"):
-        time.sleep(0.001)
+    note("buried", "")
+    wait_for("crowded")
 """
 NO_ROOM = r"\[Errno 11\] Resource temporarily unavailable"
 
