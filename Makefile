@@ -20,8 +20,9 @@ help:
 demo: $(READY)
 	@$(BIN)/python examples/demo.py
 
+# Most tests wait for processes most of their time, so more of them than cores run side by side.
 test: $(READY)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
 # Each schedule is a daemon of its own that is reloaded, killed, paused and replaced at random.
 SCHEDULES ?= 50

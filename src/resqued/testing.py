@@ -54,7 +54,7 @@ def assert_resqued(*paths: str | os.PathLike[str]) -> Config:
 class FakeWorker:
     """Stands in for the default Resque worker: the same attributes, and no server.
 
-    Whatever is asked of its ``client`` and its ``clock`` goes well and does nothing.
+    Whatever is asked of its ``client``, its ``hooks`` and its ``clock`` goes well and does nothing.
     """
 
     def __init__(self, queues: Sequence[str]) -> None:
@@ -62,7 +62,16 @@ class FakeWorker:
         self.id = f"{socket.gethostname()}:{os.getpid()}:{','.join(queues)}"
         self.client = MagicMock(name="client")
         self.clock = MagicMock(name="clock")
+        self.hooks = MagicMock(name="hooks")
+        self.fork_per_job = True
         self.term_timeout = 4.0
+        self.pre_shutdown_timeout = 0.0
+        self.graceful_term = False
+        self.run_at_exit_hooks = False
+        self.title_prefix = ""
+        self.growth: Any = None
+        self.heartbeat_interval = 60.0
+        self.prune_interval = 300.0
         self.job_observer: Any = None
 
     def work(self, interval: float = 5.0) -> None:

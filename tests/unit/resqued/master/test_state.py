@@ -36,6 +36,7 @@ GENERATION = SavedGeneration(
     asking=(0,),
     workers=(WORKER, replace(WORKER, slot=0, pid=None, watch=None, phase=Phase.GRANTED)),
     failed_starts=0,
+    failed_at=1.0,
     told_elsewhere=0,
     heard_at=2.0,
     is_silent=False,
