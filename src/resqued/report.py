@@ -18,6 +18,17 @@ from contextvars import ContextVar
 _say: ContextVar[Callable[[str, str | None], None] | None] = ContextVar("say", default=None)
 
 
+def work_begun() -> None:
+    """Say that this worker has registered wherever it must, and takes jobs from now on.
+
+    A reload tells the next old worker to leave only when a new one works. Where the worker has an
+    attribute ``job_observer`` it waits for this, up to 1 s; elsewhere it is enough to be built.
+    """
+    say = _say.get()
+    if say is not None:
+        say("working", None)
+
+
 def job_started(name: str) -> None:
     """Say that this worker has a job in hand; only the name's first 20,000 characters count."""
     say = _say.get()

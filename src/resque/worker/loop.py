@@ -57,7 +57,10 @@ class Shift:
         self._worker.hooks.run_safely(Moment.BEFORE_FIRST_FORK)
         self._liveness.prune_if_due(self._pruner)
         self._patience.insist(self._liveness.register)
+        self._title.show(self._waiting)
         log.debug("Worker %s works", self._worker.id)
+        if self._worker.job_observer is not None:
+            self._worker.job_observer.work_begun()
         if self._worker.fork_per_job:
             self._turn()
         else:
@@ -106,12 +109,15 @@ class Shift:
         if self._pace.is_once:
             self._is_drained = True
             return
-        waiting = f"Waiting for {','.join(self._worker.patterns)}"
-        self._title.show("Paused" if nothing is Nothing.PAUSED else waiting)
+        self._title.show("Paused" if nothing is Nothing.PAUSED else self._waiting)
         until = self._clock.now() + self._pace.next_pause()
         while (left := until - self._clock.now()) > 0 and not self._is_called:
             self._control.wait(min(left, self._liveness.next_beat_in))
             self._liveness.beat_if_due()
+
+    @property
+    def _waiting(self) -> str:
+        return f"Waiting for {','.join(self._worker.patterns)}"
 
     @property
     def _is_called(self) -> bool:

@@ -21,6 +21,10 @@ log = logging.getLogger(__name__)
 class JobObserver(Protocol):
     """Who is told of each job, in the worker's process; must not wait, and must not raise."""
 
+    def work_begun(self) -> None:
+        """Called once, when the worker has registered."""
+        ...
+
     def job_started(self, name: str) -> None:
         """Called with the payload's class, before the job's process is forked."""
         ...

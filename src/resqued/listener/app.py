@@ -78,10 +78,11 @@ class Listener:
         """Do one round: ask for what is missing, wait for news, take the news in."""
         if self._state is State.RUNNING:
             workers.ask()
+            workers.announce()
         self._show_title(workers.alive, workers.configured)
         if not self._channel.is_closed:
             self._waiter.watch_writing(self._channel, wanted=self._channel.has_output)
-        ready = self._waiter.wait(workers.next_ask_in if self._state is State.RUNNING else None)
+        ready = self._waiter.wait(workers.next_step_in if self._state is State.RUNNING else None)
         # Before anything is reaped: who ends after that must be able to wake the next wait.
         received = self._signals.drain()
         self._read_master(workers)

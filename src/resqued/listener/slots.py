@@ -28,6 +28,9 @@ class SlotState(Enum):
     CLOSED = "closed"  #: no worker, and there will be none
 
 
+#: Seconds from the gate until a worker that wanted to say when it works counts all the same: the
+#: server that it registers with may be away, and a reload must go on.
+ANNOUNCEMENT = 1.0
 #: States in which there is a worker that counts.
 _OCCUPIED = (SlotState.STARTING, SlotState.WORKING, SlotState.STOPPING)
 
@@ -41,6 +44,10 @@ class Process:
         self.gate = gate
         self.started_at = started_at
         self.is_ready = False  #: whether it waits at its gate
+        self.announces = False  #: whether it will say when it has begun to work
+        self.has_begun = False  #: whether it has said so
+        self.opened_at = 0.0  #: when it was let through
+        self.is_at_work = False  #: whether the master has been told that it works
         self.is_watched = False  #: whether the master has said that it watches it
         self.failure: str | None = None  #: what it has said of why it cannot start
         self.job: str | None = None  #: what it has said that it works on
@@ -50,11 +57,15 @@ class Process:
         """Take in what the worker says."""
         for what, *rest in self.gate.read():
             match what, rest:
-                case "ready", []:
+                case "ready", [] | ["announces"]:
                     self.is_ready = True
+                    self.announces = bool(rest)
+                case "working", []:
+                    self.has_begun = True
                 case "failed", [str(reason)]:
                     self.failure = reason
                 case "job", [str(name)]:
+                    self.has_begun = True
                     self.job = name
                 case "idle", []:
                     self.job = None
@@ -121,7 +132,26 @@ class WorkerSlot:
         if not (process.is_ready and process.is_watched):
             return False
         self.state = SlotState.WORKING
+        process.opened_at = self._clock.now()
         process.gate.open()
+        return True
+
+    @property
+    def announced_in(self) -> float | None:
+        """Seconds until the worker counts as working; None: it does already, or is not let in."""
+        process = self.process
+        if process is None or self.state is not SlotState.WORKING or process.is_at_work:
+            return None
+        if process.has_begun or not process.announces:
+            return 0.0
+        return max(0.0, process.opened_at + ANNOUNCEMENT - self._clock.now())
+
+    def announce_if_due(self) -> bool:
+        """Note that the worker works, if it does; True if that is new."""
+        if self.announced_in != 0.0:
+            return False
+        assert self.process is not None
+        self.process.is_at_work = True
         return True
 
     def send(self, number: Signals) -> None:

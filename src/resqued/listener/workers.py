@@ -61,9 +61,9 @@ class Workers:
         return any(slot.process is not None for slot in self._slots)
 
     @property
-    def next_ask_in(self) -> float | None:
-        """Seconds until a slot's backoff is over; None: no slot waits for the clock."""
-        due = (slot.due_in for slot in self._slots)
+    def next_step_in(self) -> float | None:
+        """Seconds until a slot's backoff, or a worker's time to announce itself, is over."""
+        due = (seconds for slot in self._slots for seconds in (slot.due_in, slot.announced_in))
         return min((seconds for seconds in due if seconds is not None), default=None)
 
     # --- proof ----------------------------------------------------------------------------
@@ -98,6 +98,13 @@ class Workers:
                 slot.ask()
                 self._channel.send(messages.Ask(slot.number))
 
+    def announce(self) -> None:
+        """Tell the master of the workers that work since the last round."""
+        for slot in self._slots:
+            if slot.announce_if_due():
+                self._channel.send(messages.WorkerReady(slot.number, slot.pid))
+                log.info("Worker %d for %s works", slot.pid, ",".join(slot.spec.queues))
+
     def granted(self, number: int) -> None:
         """Start the worker that the master has granted, if it is still wanted."""
         slot = self._slots[number]
@@ -121,7 +128,7 @@ class Workers:
             if slot.process is not None and slot.pid == pid:
                 slot.process.is_watched = True
                 self._may_reap = True  # it may have ended before, which was left alone then
-                self._open_if_due(slot)
+                slot.open_if_due()
 
     def retire(self, number: int) -> None:
         """Have a worker leave when its job is done; its slot asks again."""
@@ -156,7 +163,7 @@ class Workers:
                 process.listen()
                 if process.gate.is_closed:
                     self._waiter.forget_if_watched(process.gate)
-                self._open_if_due(slot)
+                slot.open_if_due()
 
     def child_ended(self) -> None:
         """Note that the kernel has reported the end of a child (SIGCHLD)."""
@@ -202,11 +209,6 @@ class Workers:
         finally:
             ticket.close()
         self._waiter.watch(gate)
-
-    def _open_if_due(self, slot: WorkerSlot) -> None:
-        if slot.open_if_due():
-            self._channel.send(messages.WorkerReady(slot.number, slot.pid))
-            log.info("Worker %d for %s works", slot.pid, ",".join(slot.spec.queues))
 
     def _run_after_exit(self, summary: WorkerSummary) -> None:
         try:

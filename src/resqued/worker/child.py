@@ -56,7 +56,7 @@ def run_worker(task: WorkerTask) -> int:
     worker = _build(task)
     if worker is None:
         return ExitCode.FAILED
-    if not task.ticket.wait():
+    if not task.ticket.wait(announces=hasattr(worker, "job_observer")):
         return ExitCode.OK
     kernel.outlive_parent()
     set_title(starting)
@@ -86,10 +86,14 @@ def _build(task: WorkerTask) -> Work | None:
 
 
 class _Observer:
-    """What a worker that asks for it, as the default one does, calls around its jobs."""
+    """What a worker that asks for it, as the default one does, calls when it works."""
 
     def __init__(self, follow_log: Callable[[], None]) -> None:
         self._follow_log = follow_log
+
+    def work_begun(self) -> None:
+        """Called once, in the worker, when it has registered: from now on it is one more."""
+        report.work_begun()
 
     def job_started(self, name: str) -> None:
         """Called before each job, in the worker."""

@@ -5,8 +5,9 @@ list, and a worker whose listener has died meanwhile finds the gate closed and l
 worker ever works that the master does not count. Afterwards the worker says over the same socket
 which job it has started and finished, if it likes.
 
-Lines of JSON, from the worker: ``["ready"]``, ``["failed", reason]``, ``["job", name]``,
-``["idle"]``. From the listener: a single byte, go.
+Lines of JSON, from the worker: ``["ready"]``, or ``["ready", "announces"]`` if it will say when it
+has begun to work, ``["failed", reason]``, ``["working"]``, ``["job", name]``, ``["idle"]``.
+From the listener: a single byte, go.
 """
 
 import json
@@ -75,9 +76,12 @@ class Ticket:
         """Tell whether the listener is still there."""
         return not lifeline.has_ended(self._socket.fileno())
 
-    def wait(self) -> bool:
-        """Say that this worker is ready, and wait to be let through; False: leave."""
-        self.say("ready")
+    def wait(self, *, announces: bool = False) -> bool:
+        """Say that this worker is ready, and wait to be let through; False: leave.
+
+        ``announces``: it will say ``working`` as well, when it is known to those that it works for.
+        """
+        self.say("ready", "announces" if announces else None)
         try:
             may_go = self._socket.recv(1) == _GO
         except OSError:

@@ -78,7 +78,8 @@ def test_as_pid_1_it_obeys_those_inside(container: Container):
         lambda: container.daemon.tree().titled("resque-0: Processing"), "a job at QUIT"
     )
 
-    assert container.execute("kill", "-TERM", "1").returncode == 0
+    # The end of PID 1 kills whatever is left in its namespace, the command that asked for it too.
+    assert container.execute("kill", "-TERM", "1").returncode in {0, -signal.SIGKILL}
 
     assert container.daemon.wait_for_exit() == 0
     container.daemon.wait_until_gone()

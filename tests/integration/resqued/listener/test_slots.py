@@ -1,15 +1,18 @@
 """A slot's machine with real forks of small functions; the clock is turned by hand."""
 
 import os
+import pathlib
 import select
 import signal
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from signal import Signals
 
 import pytest
 
 from resqued.config.model import WorkerSpec
-from resqued.listener.slots import Process, SlotState, WorkerSlot
+from resqued.listener.slots import ANNOUNCEMENT, Process, SlotState, WorkerSlot
 from resqued.process import signals
 from resqued.process.reaper import ExitStatus
 from resqued.worker.gate import Gate, Ticket
@@ -278,6 +281,79 @@ def test_moves_that_do_not_exist(story: Story):
     story.slot.ask()
     with pytest.raises(RuntimeError, match="slot 3 is asking, not idle"):
         story.slot.ask()
+
+
+# --- when a worker counts as working
+
+
+def announce(ticket: Ticket) -> int:
+    """Pass the gate as a worker that says when it works, and say so when told to."""
+    if not ticket.wait(announces=True):
+        return 9
+    with pathlib.Path("may announce").open() as pipe:  # ends when the test lets it go on
+        pipe.read()
+    ticket.say("working")
+    with pathlib.Path("may leave").open() as pipe:
+        pipe.read()
+    return 7
+
+
+@told
+def test_a_worker_that_says_nothing_works_from_its_gate_on(story: Story):
+    """It is told once."""
+    story.start(pass_gate)
+    assert not story.slot.announce_if_due()
+    story.reach_gate()
+    assert not story.slot.announce_if_due()
+    story.watched()
+    assert story.slot.announced_in == 0
+    assert story.slot.announce_if_due()
+    assert not story.slot.announce_if_due()
+    story.reap()
+
+
+@told
+def test_a_worker_that_announces_itself(story: Story):
+    """It works when it says so, or when its time to do so is over."""
+    with fifos("may announce", "may leave"):
+        story.start(announce)
+        story.reach_gate()
+        story.watched()
+        assert story.slot.announced_in == ANNOUNCEMENT
+        assert not story.slot.announce_if_due()
+        story.clock.turn(ANNOUNCEMENT / 2)
+        assert story.slot.announced_in == ANNOUNCEMENT / 2
+        os.close(os.open("may announce", os.O_WRONLY))
+        story.hear("has_begun")
+        assert story.slot.announce_if_due()
+        assert story.slot.announced_in is None
+        os.close(os.open("may leave", os.O_WRONLY))
+        story.reap()
+
+
+@told
+def test_a_worker_that_cannot_announce_itself_counts_all_the_same(story: Story):
+    """The server that it registers with may be away, and a reload goes on."""
+    with fifos("may announce", "may leave"):
+        story.start(announce)
+        story.reach_gate()
+        story.watched()
+        story.clock.turn(ANNOUNCEMENT)
+        assert story.slot.announce_if_due()
+        for name in ("may announce", "may leave"):
+            os.close(os.open(name, os.O_WRONLY))
+        story.reap()
+
+
+@contextmanager
+def fifos(*names: str) -> Iterator[None]:
+    """Have pipes in a folder of their own, which the worker waits at; works in a child only."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        for name in names:
+            os.mkfifo(name)
+        yield
+        os.chdir("/")
 
 
 # --- canaries

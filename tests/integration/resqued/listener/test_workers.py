@@ -84,7 +84,7 @@ def test_every_empty_slot_asks_once(story: Story):
 
     assert story.heard() == [messages.Ask(0), messages.Ask(1)]
     assert (story.workers.configured, story.workers.alive) == (2, 0)
-    assert story.workers.next_ask_in is None
+    assert story.workers.next_step_in is None
 
 
 @told("a")
@@ -94,15 +94,19 @@ def test_a_worker_from_its_grant_to_its_end(story: Story):
     assert story.workers.alive == 1
 
     story.workers.watched(pid)
-    said = wait_until(
-        lambda: story.workers.listen(story.waiter.wait(0)) or story.heard(), "its readiness"
-    )
+
+    def listen() -> list[messages.Message]:
+        story.workers.listen(story.waiter.wait(0))
+        story.workers.announce()
+        return story.heard()
+
+    said = wait_until(listen, "its readiness")
     assert said == [messages.WorkerReady(0, pid)]
 
     summary = story.reap_one()
     assert summary.process_status.code == 7
     assert story.workers.alive == 0
-    assert story.workers.next_ask_in == 1
+    assert story.workers.next_step_in == 1
 
 
 @told("a", "b")
@@ -137,7 +141,7 @@ def test_a_fork_that_fails_is_reported(story: Story):
     story.workers.granted(0)
 
     assert story.heard() == [messages.NotStarted(0)]
-    assert story.workers.next_ask_in == 1
+    assert story.workers.next_step_in == 1
 
 
 @told("a", "b")

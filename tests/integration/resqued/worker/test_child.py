@@ -334,16 +334,17 @@ def test_a_worker_that_asks_for_an_observer_gets_one(lifeline: Lifeline):
         job_observer: Any = None
 
         def work(self, interval: float) -> None:
+            self.job_observer.work_begun()
             self.job_observer.job_started("A")
             self.note("the job")
             self.job_observer.job_finished()
 
     worker = start(lifeline, Observed, follow_log=lambda: Recorder.note("follow"))
-    worker.reach_gate()
+    wait_until(lambda: ["ready", "announces"] in worker.hear(), "the gate")
     worker.gate.open()
 
     assert worker.wait() == 0
-    assert worker.said[1:] == [["job", "A"], ["idle"]]
+    assert worker.said[1:] == [["working"], ["job", "A"], ["idle"]]
     assert calls()[1:] == ["follow", "the job", "follow"]
 
 
