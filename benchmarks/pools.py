@@ -80,6 +80,9 @@ class Pool:
                     live.add(worker)
                 if WORKING.match(title):
                     working.add(worker)
+        # A look takes time, in which one may go and its successor come: only those count who are
+        # there after it, and so were there together.
+        live = {pid for pid in live if _title(pid)}
         return Look(frozenset(listeners), frozenset(live), frozenset(working))
 
     def wait_until_complete(self) -> Look:
