@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from resque.definition import Definition, is_queue_name
-from resque.errors import DuplicateJobError, NotAJobError, QueueNameError, UnknownJobError
+from resque.errors import DuplicateJobError, NotAJobError, QueueNameError
 from resque.function import Enqueue, JobFunction
 from resque.hooks import Hooks, class_method, runs_when_called
 from resque.prepared import Delivery
@@ -45,13 +45,6 @@ class Registry:
     def get(self, name: str) -> Definition | None:
         """Return the job of a payload's class, if it is declared."""
         return self._definitions.get(name)
-
-    def find(self, name: str) -> Definition:
-        """Return the job of a payload's class. Raises UnknownJobError."""
-        definition = self.get(name)
-        if definition is None:
-            raise UnknownJobError(name, self.names)
-        return definition
 
     def definition_of(self, target: object) -> Definition:
         """Return what a declared function or class stands for. Raises NotAJobError."""

@@ -37,8 +37,3 @@ class Backoff:
     def due_in(self) -> float:
         """Seconds until the next start is allowed; 0 if it is allowed now."""
         return max(0.0, self._not_before - self._clock.now())
-
-    @property
-    def is_due(self) -> bool:
-        """Whether a start is allowed now."""
-        return self.due_in == 0.0

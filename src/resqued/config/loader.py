@@ -13,9 +13,7 @@ from resqued.config.model import Config
 from resqued.config.places import Places
 from resqued.config.pools import Shuffle
 from resqued.config.recorder import Recorder, recording
-from resqued.config.source import Source, read_source, resolve_path
-
-__all__ = ["load", "module_name", "resolve_path"]
+from resqued.config.source import Source, read_source
 
 
 def load(

@@ -8,8 +8,6 @@ from resqued.config.hooks import Hook
 
 #: Seconds between two looks for work, unless ``interval=`` says otherwise.
 DEFAULT_INTERVAL: Final = 5.0
-#: Seconds for the boot of a generation, when neither a file nor the command line says otherwise.
-DEFAULT_BOOT_TIMEOUT: Final = 300.0
 #: Seconds from TERM or INT to KILL, unless a file says otherwise.
 DEFAULT_STOP_TIMEOUT: Final = 15.0
 

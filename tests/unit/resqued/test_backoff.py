@@ -14,7 +14,7 @@ def one_life(backoff: Backoff, clock: HandTurnedClock, seconds: float, *, expect
 
 def test_the_first_start_is_due_at_once():
     """Nothing has failed yet."""
-    assert Backoff(HandTurnedClock()).is_due
+    assert Backoff(HandTurnedClock()).due_in == 0
 
 
 def test_the_pause_doubles_up_to_16_seconds():
@@ -37,11 +37,11 @@ def test_it_is_due_when_the_pause_is_over_and_not_before():
     one_life(backoff, clock, 0, expected=False)
 
     clock.turn(0.75)
-    assert (backoff.due_in, backoff.is_due) == (0.25, False)
+    assert backoff.due_in == 0.25
     clock.turn(0.25)
-    assert (backoff.due_in, backoff.is_due) == (0, True)
+    assert backoff.due_in == 0
     clock.turn(100)
-    assert (backoff.due_in, backoff.is_due) == (0, True)
+    assert backoff.due_in == 0
 
 
 @pytest.mark.parametrize(

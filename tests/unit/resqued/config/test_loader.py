@@ -10,7 +10,8 @@ import pytest
 
 from resqued import config as dsl
 from resqued.config.errors import ConfigError
-from resqued.config.loader import load, resolve_path
+from resqued.config.loader import load
+from resqued.config.source import resolve_path
 
 NAMES = {
     "worker",

@@ -10,7 +10,8 @@ import pytest
 
 from resqued.config import options
 from resqued.config.errors import ConfigError
-from resqued.config.loader import load, resolve_path
+from resqued.config.loader import load
+from resqued.config.source import resolve_path
 from resqued.errors import ResquedError
 
 WORKER_OPTIONS = "no such option; worker knows interval, shuffle_queues"
