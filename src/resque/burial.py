@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from resque.errors import DirtyExit
+from resque.inspection import shown
 from resque.keys import Keys
 from resque.store import queues, workers
 from resque.store.queues import Reserved
@@ -39,10 +40,6 @@ class Burial:
         held = workers.record(self._server, self._keys, worker_id)
         if not held:
             return False
-        shown = worker_id if isinstance(worker_id, str) else _text(worker_id)
-        self._report(queues.from_record(held), shown, error)
+        name = worker_id if isinstance(worker_id, str) else shown(worker_id)
+        self._report(queues.from_record(held), name, error)
         return True
-
-
-def _text(worker_id: bytes) -> str:
-    return worker_id.decode("utf-8", "backslashreplace")

@@ -11,7 +11,7 @@ from resque.delivery import Inline, ToServer
 from resque.failure.backend import BackendChoice, FailureBackend
 from resque.failure.choice import make_backend
 from resque.failure.failures import Failures
-from resque.inspection import Element, Info, QueueSample, WorkerEntries, WorkerInfo, shown
+from resque.inspection import Element, Info, QueueSample, WorkerInfo, shown
 from resque.job import Job
 from resque.keys import Keys
 from resque.payload import Payload
@@ -194,7 +194,7 @@ class Client(ABC):
 
     def workers(self) -> list[WorkerInfo]:
         """Return all registered workers, sorted by id."""
-        return _infos(survey.worker_entries(self.server, self.keys))
+        return [WorkerInfo.of(one) for one in survey.worker_entries(self.server, self.keys)]
 
     def working(self) -> list[WorkerInfo]:
         """Return the workers that have a job, sorted by id."""
@@ -282,7 +282,3 @@ class Resque(Client):
     def failure_backend(self) -> FailureBackend:
         """What takes the failures of its workers."""
         return self._failure_backend
-
-
-def _infos(entries: list[WorkerEntries]) -> list[WorkerInfo]:
-    return [WorkerInfo.of(one) for one in entries]

@@ -10,8 +10,6 @@ from typing import Any
 from resque.errors import DecodeError, EncodeError
 from resque.ruby_json import encode_json
 
-__all__ = ["Payload", "encode_json", "json_kind"]
-
 #: An escape that may be half of a surrogate pair.
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 

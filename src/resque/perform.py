@@ -19,6 +19,7 @@ def perform(payload: Payload, registry: Registry) -> bool:
         raise UnknownJobError(payload.class_name, registry.names)
     hooks = definition.hooks
     try:
+        # Not by Hooks.run, whose frame would stand in the backtrace.
         for hook in hooks.of("before_perform"):
             hook.call(*payload.args)
     except DontPerform:

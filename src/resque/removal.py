@@ -1,50 +1,26 @@
 """Forgetting a worker that does not do so itself."""
 
 import logging
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from resque.burial import Burial
 from resque.clock import SystemClock
 from resque.errors import DecodeError, DirtyExit, FailureHookError, UnknownWorkerError
-from resque.failure.backend import FailedJob, FailureBackend
+from resque.failure.backend import FailedJob
 from resque.failure.record import Failure
 from resque.inspection import shown
 from resque.job import Job
-from resque.keys import Keys
 from resque.payload import Payload
-from resque.registry import Registry
 from resque.store import workers
 from resque.store.queues import Reserved
-from resque.store.server import Server
+
+if TYPE_CHECKING:
+    from resque.client import Client
 
 log = logging.getLogger(__name__)
 
 
-class Surroundings(Protocol):
-    """What is needed of a client."""
-
-    @property
-    def server(self) -> Server:
-        """The server."""
-        ...
-
-    @property
-    def keys(self) -> Keys:
-        """The keys."""
-        ...
-
-    @property
-    def registry(self) -> Registry:
-        """The jobs that are known here, and their hooks."""
-        ...
-
-    @property
-    def failure_backend(self) -> FailureBackend:
-        """What takes failures."""
-        ...
-
-
-def remove_worker(client: Surroundings, worker_id: str) -> None:
+def remove_worker(client: "Client", worker_id: str) -> None:
     """Forget a worker by its id as it is shown; see ``Client.remove_worker``.
 
     Its job's failure is saved first: cut off in between, the worker is still there.
@@ -60,7 +36,7 @@ def remove_worker(client: Surroundings, worker_id: str) -> None:
     Burial(client.server, client.keys, report).bury(member, DirtyExit())
 
 
-def _save(client: Surroundings, worker_id: str, held: Reserved, error: DirtyExit) -> None:
+def _save(client: "Client", worker_id: str, held: Reserved, error: DirtyExit) -> None:
     text = str(error)
     try:
         job = Job(held.queue, Payload.decode(held.element), client.registry)

@@ -1,6 +1,7 @@
 """Workers as the server knows them: registration, heartbeat, the job in hand."""
 
 from resque import times
+from resque.inspection import shown
 from resque.keys import Keys
 from resque.store.script import Script
 from resque.store.server import Server
@@ -68,7 +69,7 @@ def raw_ids(server: Server, keys: Keys) -> list[bytes]:
 
 def ids(server: Server, keys: Keys) -> list[str]:
     """Return the same as text; what is not UTF-8 is shown by escapes."""
-    return [worker_id.decode("utf-8", "backslashreplace") for worker_id in raw_ids(server, keys)]
+    return [shown(worker_id) for worker_id in raw_ids(server, keys)]
 
 
 def record(server: Server, keys: Keys, worker_id: str | bytes) -> bytes | None:

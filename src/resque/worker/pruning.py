@@ -9,6 +9,7 @@ from resque import times
 from resque.burial import Burial
 from resque.client import Resque
 from resque.errors import DecodeError, DirtyExit, PruneDeadWorkerDirtyExit
+from resque.inspection import shown
 from resque.payload import Payload
 from resque.store import queues, workers
 from resqued.process.command_line import command_line
@@ -54,12 +55,12 @@ class Pruner:
             return
         silent = list(self._silent(workers.heartbeats(server, keys), workers.server_time(server)))
         for worker_id in silent:
-            log.warning("Pruning worker %s, which has been silent for long", _shown(worker_id))
+            log.warning("Pruning worker %s, which has been silent for long", shown(worker_id))
             job = _class_in_hand(workers.record(server, keys, worker_id))
-            self._burial.bury(worker_id, PruneDeadWorkerDirtyExit(_shown(worker_id), job))
+            self._burial.bury(worker_id, PruneDeadWorkerDirtyExit(shown(worker_id), job))
         for worker_id in workers.raw_ids(server, keys):
             if worker_id not in silent and self._is_dead_neighbour(worker_id):
-                log.warning("Pruning worker %s, whose process is gone", _shown(worker_id))
+                log.warning("Pruning worker %s, whose process is gone", shown(worker_id))
                 self._burial.bury(worker_id, DirtyExit())
 
     def _silent(self, beats: dict[bytes, bytes], now: float) -> Iterator[bytes]:
@@ -105,7 +106,3 @@ def _class_in_hand(record: bytes | None) -> str | None:
         return Payload.decode(queues.from_record(record).element).class_name
     except DecodeError:
         return None
-
-
-def _shown(worker_id: bytes) -> str:
-    return worker_id.decode("utf-8", "backslashreplace")

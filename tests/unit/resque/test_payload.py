@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resque.errors import DecodeError, EncodeError
-from resque.payload import Payload, encode_json
+from resque.payload import Payload
+from resque.ruby_json import encode_json
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)))
 SCALARS = st.none() | st.booleans() | st.integers() | TEXT
