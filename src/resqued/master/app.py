@@ -46,7 +46,8 @@ class Master:
         self._signals = SignalInbox(HANDLED)
         self._listeners = Listeners(options, context, clock, report, self._waiter, resumed)
         self._generations = self._listeners.generations
-        self._pool = Pool(self._generations, self._waiter, clock)
+        self._watching = self._listeners.watching
+        self._pool = Pool(self._generations, clock)
         self._steering = Steering(self._listeners, self._pool, clock)
         self._shutdown = Shutdown(clock)
         self._commands = Commands(self._steering, self._shutdown, self._listeners, self._pool)
@@ -76,7 +77,7 @@ class Master:
         """Do one round: act on what is the case, wait for news, take the news in."""
         self._commands.carry_on()
         self._listeners.kill_hanging()
-        self._listeners.watch_missing()
+        self._watching.watch_missing()
         self._replace_if_wanted()
         self._show_title()
         self._listeners.watch_output()
@@ -84,7 +85,7 @@ class Master:
         # Before anything is reaped: who ends after that must be able to wake the next wait.
         received = self._signals.drain()
         self._listeners.read()
-        self._pool.notice_ends(ready)
+        self._watching.notice_ends(ready)
         for status in self._listeners.reap():
             self._stranger_ended(status)
         self._generations.forget_empty()
@@ -104,7 +105,11 @@ class Master:
     @property
     def _patience(self) -> float | None:
         """Seconds until something is due that no descriptor reports; None: nothing is."""
-        due = [self._listeners.next_deadline_in, self._commands.next_step_in]
+        due = [
+            self._listeners.next_deadline_in,
+            self._watching.next_try_in,
+            self._commands.next_step_in,
+        ]
         if self._replacement is not None:
             due.append(self._replacement.due_in)
         return min((seconds for seconds in due if seconds is not None), default=None)
@@ -177,7 +182,7 @@ class Master:
 
     def _go_on(self, state: SavedState) -> None:
         log.info("resqued %s has taken over from itself", __version__)
-        self._listeners.watch_all()
+        self._listeners.resume()
         self._commands.resume(is_paused=state.is_paused)
         for number in state.pending:
             self._commands.obey(number)

@@ -5,7 +5,7 @@ from enum import Enum
 from signal import Signals
 
 from resqued.ipc import messages
-from resqued.master.generations import Stage
+from resqued.master.generation import Stage
 from resqued.master.listeners import Listeners
 from resqued.master.pool import Pool
 from resqued.master.shutdown import Shutdown, Urgency

@@ -8,23 +8,22 @@ from resqued.backoff import Backoff
 from resqued.clock import Clock
 from resqued.ipc import messages
 from resqued.ipc.channel import Channel
-from resqued.master.generations import Generation, Generations, Stage, Worker
+from resqued.master.generation import Generation, Stage
+from resqued.master.generations import Generations
 from resqued.master.options import FirstStart, Options
 from resqued.master.state import SavedState, restore_generations
+from resqued.master.watching import Watching
 from resqued.process import limits, signals
 from resqued.process.lifeline import Lifeline
 from resqued.process.reaper import ExitStatus, reap_all
 from resqued.process.spawn import spawn_interpreter
 from resqued.process.start_context import StartContext
 from resqued.process.waiter import Waiter
-from resqued.process.watch import ProcessWatch
 
 log = logging.getLogger(__name__)
 
 #: What the master runs in a fresh interpreter for each generation.
 LISTENER_MODULE = "resqued.cli.listener"
-#: Seconds between tries to watch a worker when there is no descriptor left for it.
-_WATCH_PAUSE = 1.0
 
 
 class Listeners:
@@ -52,6 +51,7 @@ class Listeners:
         #: Whether a configuration was read, ever; before that, whoever started us waits for it.
         self.has_loaded_once = resumed is not None
         self.generations = restore_generations(resumed) if resumed else Generations()
+        self.watching = Watching(self.generations, waiter, clock)
         #: Set when there is no configuration to go on with.
         self.has_given_up = False
 
@@ -112,13 +112,11 @@ class Listeners:
 
     @property
     def next_deadline_in(self) -> float | None:
-        """Seconds until a listener has to be seen to, or a worker watched; None: none has."""
+        """Seconds until a listener has to be seen to; None: none has."""
         now = self._clock.now()
         due = [g.kill_at - now for g in self.generations.with_listener if g.kill_at is not None]
         if self.generations.booting is not None:
             due.append(self._boot_time_left(self.generations.booting))
-        if self.generations.unwatched():
-            due.append(_WATCH_PAUSE)
         return min(due, default=None)
 
     def _boot_time_left(self, generation: Generation) -> float:
@@ -176,13 +174,11 @@ class Listeners:
                 self._ended(generation, status)
         return strangers
 
-    def watch_all(self) -> None:
-        """Watch what was taken over from before an exec."""
+    def resume(self) -> None:
+        """Go on with what was taken over from before an exec."""
         for generation in self.generations.with_listener:
             self._waiter.watch(generation.channel)
-        for _, worker in self.generations.workers():
-            if worker.watch is not None:
-                self._waiter.watch(worker.watch)
+        self.watching.resume()
 
     def close(self) -> None:
         """Let go of the lifeline: every process below that still runs leaves by itself."""
@@ -215,7 +211,7 @@ class Listeners:
             case messages.Ask(slot):
                 generation.ask(slot)
             case messages.Started(slot, pid):
-                self._worker_started(generation, slot, pid)
+                self.watching.started(generation, slot, pid)
             case messages.NotStarted(slot):
                 generation.give_back(slot)
             case messages.WorkerReady(slot):
@@ -261,36 +257,6 @@ class Listeners:
         self.has_given_up = True
         self._report.failed(reason)
 
-    def _worker_started(self, generation: Generation, slot: int, pid: int) -> None:
-        if generation.has_open_grant(slot):
-            generation.worker_started(slot, pid)
-            self._watch(generation, generation.workers[slot], logging.ERROR)
-        else:
-            log.error("Listener #%d started worker %d untold", generation.number, pid)
-
-    def watch_missing(self) -> None:
-        """Watch those workers that could not be watched when they were started."""
-        for generation, worker in self.generations.unwatched():
-            self._watch(generation, worker, logging.DEBUG)
-
-    def _watch(self, generation: Generation, worker: Worker, level: int) -> None:
-        """Watch a new worker before its listener may reap it, so that no end is missed.
-
-        Until that succeeds it waits at its gate, and counts; ``level`` is for saying so.
-        """
-        assert worker.pid is not None
-        try:
-            watch = _watch_process(worker.pid)
-        except ProcessLookupError:  # somebody else's code has waited for it
-            del generation.workers[worker.live.slot]
-        except OSError as error:
-            log.log(level, "Cannot watch worker %d, trying again: %s", worker.pid, error)
-            return
-        else:
-            self._waiter.watch(watch)
-            worker.watched(watch)
-        generation.channel.send(messages.Watched(worker.pid))
-
     def _ended(self, generation: Generation, status: ExitStatus) -> None:
         self._read(generation)  # its last words
         untold = generation.stage is not Stage.LEAVING
@@ -310,14 +276,3 @@ class Listeners:
             self._backoff.ended(expected=expected, started_at=generation.started_at)
         if untold and status.signal is None and not self.has_loaded_once:
             self._give_up(f"the process that reads the configuration left early: {status}")
-
-
-def _watch_process(pid: int) -> ProcessWatch:
-    """Open a watch, unless that would take one of the last descriptors. Raises OSError."""
-    watch = ProcessWatch(pid)
-    try:
-        limits.refuse_last_files(watch.fileno())
-    except OSError:
-        watch.close()
-        raise
-    return watch

@@ -1,22 +1,20 @@
-"""Act on what the cap says: hand out grants, have former workers leave, notice who is gone."""
+"""Act on what the cap says: hand out grants, have former workers leave."""
 
-from collections.abc import Iterable
 from signal import Signals
 
 from resqued.clock import Clock
 from resqued.ipc import messages
 from resqued.master import cap
 from resqued.master.cap import Live, Phase
-from resqued.master.generations import Generation, Generations
-from resqued.process.waiter import Source, Waiter
+from resqued.master.generation import Generation
+from resqued.master.generations import Generations
 
 
 class Pool:
     """The workers of all generations, as the master steers them."""
 
-    def __init__(self, generations: Generations, waiter: Waiter, clock: Clock) -> None:
+    def __init__(self, generations: Generations, clock: Clock) -> None:
         self._generations = generations
-        self._waiter = waiter
         self._clock = clock
 
     @property
@@ -26,15 +24,6 @@ class Pool:
         told = (w.told_at for w in self._generations.live() if w.phase is Phase.TOLD)
         ahead = (told_at + cap.BUSY_AFTER - now for told_at in told)
         return min((seconds for seconds in ahead if seconds > 0), default=None)
-
-    def notice_ends(self, ready: Iterable[Source]) -> None:
-        """Count the workers no longer whose end the kernel has reported."""
-        ended = {id(source) for source in ready}
-        for generation, worker in list(self._generations.workers()):
-            if worker.watch is not None and id(worker.watch) in ended:
-                self._waiter.forget(worker.watch)
-                worker.watch.close()
-                generation.worker_ended(worker.live.slot, self._clock.now())
 
     def grant(self) -> None:
         """Let the owner start what the cap has room for."""

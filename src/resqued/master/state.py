@@ -13,7 +13,8 @@ from resqued.errors import ResquedError
 from resqued.ipc import messages
 from resqued.ipc.channel import Channel
 from resqued.master.cap import Live, Phase, Plan
-from resqued.master.generations import Generation, Generations, Stage, Worker
+from resqued.master.generation import Generation, Stage, Worker
+from resqued.master.generations import Generations
 from resqued.master.options import Options
 from resqued.process.watch import ProcessWatch
 from resqued.typed import from_json

@@ -5,7 +5,7 @@ from signal import Signals
 
 from resqued.clock import Clock
 from resqued.ipc import messages
-from resqued.master.generations import Generation, Stage
+from resqued.master.generation import Generation, Stage
 from resqued.master.listeners import Listeners
 from resqued.master.pool import Pool
 

@@ -185,7 +185,7 @@ def other_schema(package: pathlib.Path) -> None:
 
 def other_stages(package: pathlib.Path) -> None:
     """It does not know a value that the state has."""
-    path = package / "master" / "generations.py"
+    path = package / "master" / "generation.py"
     path.write_text(path.read_text().replace('PROVED = "proved"', 'PROVED = "known"'))
 
 

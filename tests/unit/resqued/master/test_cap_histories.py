@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from resqued.listener import workers
-from resqued.master import cap, generations, pool, steering
+from resqued.master import cap, generation, generations, pool, steering
 from tests.support import histories
 from tests.support.histories import FAULTS, STEPS, Step
 from tests.support.mutation import broken
@@ -44,7 +44,7 @@ MUTATIONS = [
         "return [worker.live for _, worker in self.workers() if worker.watch is not None]",
     ),
     (generations, "and not generation.has_untold_workers", ""),
-    (generations, "            self.failed_starts += 1", "            self.failed_starts += 0"),
+    (generation, "            self.failed_starts += 1", "            self.failed_starts += 0"),
     (generations, "self.owner, self.fallback = self.fallback, None", "self.fallback = None"),
     (pool, "if slot not in owner.workers", ""),
     (pool, "owner.channel.send(messages.Grant(slot))", "pass"),

@@ -7,13 +7,8 @@ from hypothesis import strategies as st
 
 from resqued.ipc.channel import Channel
 from resqued.master.cap import Phase
-from resqued.master.generations import (
-    BOOTING_MOMENT,
-    PROOF_OF_LIFE,
-    Generation,
-    Generations,
-    Stage,
-)
+from resqued.master.generation import BOOTING_MOMENT, PROOF_OF_LIFE, Generation, Stage
+from resqued.master.generations import Generations
 
 #: The master's clock.
 NOW = 100.0

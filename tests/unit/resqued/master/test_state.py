@@ -6,7 +6,7 @@ import pytest
 
 from resqued.ipc.messages import MAJOR
 from resqued.master.cap import Phase
-from resqued.master.generations import Stage
+from resqued.master.generation import Stage
 from resqued.master.options import Options
 from resqued.master.state import (
     SCHEMA,
