@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from resque.burial import Burial
+from resque.errors import DirtyExit
 from resque.pace import Pace
 from resque.store import queues
 from resque.store.queues import Nothing, Reserved
@@ -34,8 +35,7 @@ class Shift:
         self._title = Title(worker.title_prefix)
         self._pace = Pace(interval, worker.growth)
         self._patience = Patience(control, worker.clock)
-        self._runner = JobRunner(worker, control, self._patience, self._title)
-        burial = Burial(worker.client.server, worker.client.keys, self._runner.report_dirty_exit)
+        burial = Burial(worker.client.server, worker.client.keys, self._report_dirty_exit)
         self._liveness = Liveness(
             worker.client, worker.id, worker.clock, burial, worker.heartbeat_interval
         )
@@ -47,7 +47,7 @@ class Shift:
             prune_interval=worker.prune_interval,
             lock_seconds=worker.heartbeat_interval,
         )
-        self._runner.liveness = self._liveness
+        self._runner = JobRunner(worker, control, self._patience, self._title, self._liveness)
         self._is_drained = False
         self._has_worked = False  #: since the queues were last seen empty
 
@@ -101,6 +101,9 @@ class Shift:
         elif patterns.is_dynamic(names):
             names = patterns.select(names, queues.names(server, keys))
         return queues.reserve(server, keys, self._worker.id, names, self._clock.epoch())
+
+    def _report_dirty_exit(self, reserved: Reserved, worker_id: str, error: DirtyExit) -> None:
+        self._runner.report_dirty_exit(reserved, worker_id, error)
 
     def _idle(self, nothing: Nothing) -> None:
         if nothing is Nothing.EMPTY and self._has_worked:

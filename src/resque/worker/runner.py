@@ -39,14 +39,20 @@ class JobRunner:
     """One worker's way with a job that it has reserved."""
 
     def __init__(
-        self, worker: "Worker", control: Control, patience: Patience, title: Title
+        self,
+        worker: "Worker",
+        control: Control,
+        patience: Patience,
+        title: Title,
+        liveness: Liveness,
     ) -> None:
+        """``liveness`` beats while a job runs."""
         self._worker = worker
         self._client = worker.client
         self._control = control
         self._patience = patience
         self._title = title
-        self.liveness: Liveness | None = None  #: beats while a job runs
+        self._liveness = liveness
 
     def run(self, reserved: Reserved) -> None:
         """See a job through to its record on the server. Raises GaveUpError."""
@@ -82,16 +88,15 @@ class JobRunner:
     # --- performing -----------------------------------------------------------------------
 
     def _perform(self, job: Job, reserved: Reserved) -> None:
+        if not self._worker.fork_per_job:
+            self._perform_here(job, reserved)
+            return
         try:
-            if self._worker.fork_per_job:
-                self._worker.hooks.run(Moment.BEFORE_FORK, job)
+            self._worker.hooks.run(Moment.BEFORE_FORK, job)
         except Exception as error:  # noqa: BLE001 - the application's hook fails this job
             self._save_patiently(performing.describe(job, error), error, reserved)
-            return
-        if self._worker.fork_per_job:
-            self._perform_in_child(job, reserved)
         else:
-            self._perform_here(job, reserved)
+            self._perform_in_child(job, reserved)
 
     def _perform_here(self, job: Job, reserved: Reserved) -> None:
         self._title.show(self._processing(job))
@@ -140,14 +145,12 @@ class JobRunner:
 
     def _see_off(self, child: JobChild) -> ExitStatus:
         """Wait for a child's end, whatever is asked meanwhile."""
-        liveness = self.liveness
-        assert liveness is not None
         while (status := child.reap()) is None:
             if self._control.job_must_end:  # perhaps before the job began
                 child.end()
-            moments = (liveness.next_beat_in, child.next_step_in)
+            moments = (self._liveness.next_beat_in, child.next_step_in)
             self._control.wait(min(m for m in moments if m is not None))
-            liveness.beat_if_due()
+            self._liveness.beat_if_due()
         return status
 
     def _run_failure_hooks(self, job: Job, error: DirtyExit) -> str:
