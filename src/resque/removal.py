@@ -1,6 +1,7 @@
 """Forgetting a worker that does not do so itself."""
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from resque.burial import Burial
@@ -29,26 +30,22 @@ def remove_worker(client: "Client", worker_id: str) -> None:
     member = next((raw for raw in known if shown(raw) == worker_id), None)
     if member is None:
         raise UnknownWorkerError(worker_id)
-
-    def report(reserved: Reserved, worker_id: str, error: DirtyExit) -> None:
-        _save(client, worker_id, reserved, error)
-
-    Burial(client.server, client.keys, report).bury(member, DirtyExit())
+    Burial(client.server, client.keys, partial(_report, client)).bury(member, DirtyExit())
 
 
-def _save(client: "Client", worker_id: str, held: Reserved, error: DirtyExit) -> None:
+def _report(client: "Client", reserved: Reserved, worker_id: str, error: DirtyExit) -> None:
     text = str(error)
     try:
-        job = Job(held.queue, Payload.decode(held.element), client.registry)
+        job = Job(reserved.queue, Payload.decode(reserved.element), client.registry)
         job.run_failure_hooks(error)
     except DecodeError:  # it never was a job, and has no hooks
         pass
     except FailureHookError as additional:
-        log.warning("%s", additional)
+        log.warning("Removing worker %s: %s", worker_id, additional)
         text = f"{text}\n{additional}"
     failed = FailedJob(
-        queue=held.queue,
-        element=held.element,
+        queue=reserved.queue,
+        element=reserved.element,
         worker_id=worker_id,
         failure=Failure(error.resque_name, text),
         failed_at=SystemClock().epoch(),

@@ -87,10 +87,7 @@ def _attempt(backend: FailureBackend, failed: FailedJob) -> Exception | None:
     try:
         backend.save(failed)
     except Exception as error:
-        log.exception(
-            "%s cannot save a failure",
-            type(backend).__name__,
-            extra={"event": "failure_not_saved", "queue": failed.queue},
-        )
+        name = type(backend).__name__
+        log.exception("%s cannot save a failure of a job of queue %.200r", name, failed.queue)
         return error
     return None

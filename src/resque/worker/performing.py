@@ -68,7 +68,7 @@ def describe(job: Job, error: BaseException) -> Failure:
     try:
         job.run_failure_hooks(error)
     except FailureHookError as additional:
-        log.exception("A hook failed")
+        log.exception("An on_failure hook of %.200s failed", job.payload.class_name)
         failure = replace(failure, error=f"{failure.error}\n{additional}")
     log.info(
         "Job %.200s failed: %s: %.500s", job.payload.class_name, failure.exception, failure.error
@@ -82,7 +82,7 @@ def run_hooks_in_child(job: Job, error: BaseException, let_go: Callable[[], None
     try:
         job.run_failure_hooks(error)
     except FailureHookError:
-        log.exception("A hook failed")
+        log.exception("An on_failure hook of %.200s failed", job.payload.class_name)
         return 1
     return 0
 
@@ -92,6 +92,6 @@ def _report(task: JobTask, error: BaseException) -> int:
     try:
         task.save(failure, error)
     except Exception:
-        log.exception("The failure cannot be written down")
+        log.exception("The failure of %.200s cannot be written down", task.job.payload.class_name)
         return EXIT_UNSAVED
     return 0

@@ -196,7 +196,11 @@ class JobRunner:
         except ResqueError:
             raise  # the server's troubles pass, and whoever waits for that tries again
         except Exception:
-            log.exception("The failure backend has lost this failure: %.500s", failure.error)
+            log.exception(
+                "The failure backend has lost this failure of a job of queue %.200r: %.500s",
+                reserved.queue,
+                failure.error,
+            )
 
     def _finish(self) -> None:
         workers.finish(self._client.server, self._client.keys, self._worker.id)

@@ -51,8 +51,8 @@ def test_an_error_in_one_is_logged(caplog):
         MultipleBackend(reporters).save(failed_job())
     assert [len(reporter.saved) for reporter in reporters] == [1, 0, 1]
     (record,) = caplog.records
-    assert record.getMessage() == "Reporter cannot save a failure"
-    assert (record.event, record.exc_info[0]) == ("failure_not_saved", OSError)
+    assert record.getMessage() == "Reporter cannot save a failure of a job of queue 'q1'"
+    assert record.exc_info[0] is OSError
 
 
 def test_a_failure_that_nobody_has_saved():
