@@ -52,7 +52,6 @@ class Master:
         self._shutdown = Shutdown(clock)
         self._commands = Commands(self._steering, self._shutdown, self._listeners, self._pool)
         self._replacement: Replacement | None = None
-        self._is_approved = False  #: whether the installed program is fit to take over
         self._title = ""
 
     def run(self) -> ExitCode:
@@ -86,12 +85,11 @@ class Master:
         received = self._signals.drain()
         self._listeners.read()
         self._watching.notice_ends(ready)
-        for status in self._listeners.reap():
-            self._stranger_ended(status)
+        may_be_replaced = self._reap()
         self._generations.forget_empty()
         for number in received:
             self._commands.obey(number)
-        if self._is_approved:
+        if may_be_replaced:
             self._become_installed()
 
     @property
@@ -114,16 +112,21 @@ class Master:
             due.append(self._replacement.due_in)
         return min((seconds for seconds in due if seconds is not None), default=None)
 
-    def _stranger_ended(self, status: ExitStatus) -> None:
-        """Take in the end of a child that is no listener: a probe, or an adopted process."""
+    def _reap(self) -> bool:
+        """Take in who has ended; True if that was a probe that found the installed program fit."""
+        verdicts = [self._stranger_ended(status) for status in self._listeners.reap()]
+        return any(verdicts)
+
+    def _stranger_ended(self, status: ExitStatus) -> bool:
+        """Take in the end of an adopted process, or of a probe; True if that found all well."""
         replacement = self._replacement
         if replacement is None or status.pid != replacement.pid:
             log.debug("Reaped process %d: %s", status.pid, status)
             if status.signal is not None:  # what an adopted worker has left must not run unseen
                 signals.send_group(status.pid, Signals.SIGKILL)
-            return
+            return False
         self._replacement = None
-        self._is_approved = replacement.is_good(status)
+        return replacement.is_good(status)
 
     # --- re-exec ---------------------------------------------------------------------------
 
@@ -152,7 +155,6 @@ class Master:
         If another USR1 came since the probe began, what is installed may have changed: it is
         probed anew.
         """
-        self._is_approved = False
         if self._shutdown.is_asked_for or self._commands.wants_replacement:
             return
         with signals.blocked():
@@ -188,8 +190,7 @@ class Master:
             self._commands.obey(number)
         # What ended meanwhile will not be reported by a signal again.
         self._listeners.read()
-        for status in self._listeners.reap():
-            self._stranger_ended(status)
+        self._reap()
 
     def _show_title(self) -> None:
         paused = " [paused]" if self._commands.is_paused else ""
