@@ -268,7 +268,7 @@ def test_wrong_uses_are_found(name: str, code: str):
 def test_nothing_imports_a_leaf_of_resque(module: Module):
     """Commands, web pages and the scheduler know resque, and resque does not know them."""
     for leaf in LEAVES:
-        if not module.is_in(leaf):
+        if not module.is_in(leaf, "resque.__main__"):
             assert not [n for n in imported(module.tree) if n == leaf or n.startswith(f"{leaf}.")]
 
 
@@ -412,3 +412,13 @@ def test_resque_stands_on_the_ground_floor_alone():
         *("resqued", "resqued.process", "resqued.errors", "resqued.exit_codes", "resqued.clock"),
     }
     assert foreign(modules) <= {"resque", "resqued", "setproctitle", "hiredis"}
+
+
+def test_a_worker_carries_no_other_command():
+    """``resque work`` loads neither tables nor what looks after failures from outside."""
+    modules = loaded_by("import resque.cli; resque.cli._parser(['work', '--queue', 'q'])")
+
+    assert {name for name in modules if name.startswith("resque.cli.")} == {
+        *("resque.cli.options", "resque.cli.screen", "resque.cli.work"),
+    }
+    assert "rich" not in foreign(modules)

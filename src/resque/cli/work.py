@@ -6,26 +6,21 @@ import logging
 import os
 import sys
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
-import resque
+from resque.cli import options
 from resque.environment import CommandSettings, command_settings
 from resque.errors import ResqueError
 from resqued.process.daemonize import StartReport, daemonize
 from resqued.process.pidfile import Pidfile, PidfileError
 
-if TYPE_CHECKING:
-    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no public name
 
-
-def add_to(commands: "_Commands") -> None:
+def add_to(parser: argparse.ArgumentParser, _name: str) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
-        "work",
-        help="work jobs until told to leave",
-        epilog="The environment serves as for rake resque:work: QUEUE, QUEUES, INTERVAL,"
+    options.add_common(parser)
+    parser.epilog = (
+        "The environment serves as for rake resque:work: QUEUE, QUEUES, INTERVAL,"
         " MIN_INTERVAL, MAX_INTERVAL, BACKOFF_INTERVAL, BACKGROUND, PIDFILE, VERBOSE, VVERBOSE,"
-        " FAILURE_BACKEND and others; see docs/workers.md. Options go before it.",
+        " FAILURE_BACKEND and others; see docs/workers.md. Options go before it."
     )
     parser.add_argument("--queue", metavar="A,B", help="queues, most urgent first; default $QUEUES")
     parser.add_argument(
@@ -37,8 +32,6 @@ def add_to(commands: "_Commands") -> None:
         metavar="S",
         help="seconds between two looks at empty queues; 0: leave when they are empty (default 5)",
     )
-    parser.add_argument("--url", help="the server; default $RESQUE_REDIS_URL, $REDIS_URL, or local")
-    parser.add_argument("--namespace", default="resque", help="prefix of every key")
     parser.add_argument("--pidfile", metavar="FILE", help="store the worker's pid in FILE")
     parser.set_defaults(run=run, complain=parser.error)
 
@@ -69,9 +62,7 @@ def _work(
             pidfile = request.pidfile or settings.pidfile
             if pidfile:
                 stack.enter_context(Pidfile(pidfile))
-            client = resque.connect(
-                request.url, request.namespace, failures=settings.failure_backend or "redis"
-            )
+            client = options.connect(request)
             sys.path.insert(0, os.getcwd())
             for module in request.require:
                 _import(module)

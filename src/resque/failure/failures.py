@@ -142,13 +142,19 @@ class Failures:
             raise FailureGoneError(entry.index, entry.where.key)
 
     def requeue_all(
-        self, *, queue: str | None = None, class_name: str | None = None, again: bool = False
+        self,
+        *,
+        queue: str | None = None,
+        class_name: str | None = None,
+        again: bool = False,
+        report: Callable[[Requeued], object] = lambda _: None,
     ) -> Requeued:
         """Requeue all that are meant, the oldest first, but for those that were retried before.
 
         With ``again`` these as well, which is what Ruby does, unless they were retried within
         this same second. Records that come in meanwhile are left alone. Each job is requeued, and
-        its record marked, in one step; if it stops half-way, a second call goes on.
+        its record marked, in one step; if it stops half-way, a second call goes on. ``report`` is
+        called with what was done so far, after every hundred records that were read.
         """
         now = self._now()
         selection = Selection(queue, class_name)
@@ -160,6 +166,7 @@ class Failures:
                 due = [e for e in wanted if not e.is_retried or (again and e.retried_at != now)]
                 total += Requeued(skipped=len(wanted) - len(due))
                 total += self._requeue_chunk(where, due, now)
+                report(total)
         return total
 
     def remove(self, entry: FailureEntry) -> bool:

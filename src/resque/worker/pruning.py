@@ -96,6 +96,11 @@ def is_worker(pid: int) -> bool:
     line = command_line(pid)
     if line is None:
         return True
+    return is_worker_line(line)
+
+
+def is_worker_line(line: bytes) -> bool:
+    """Tell whether a title or command line is that of a Resque worker."""
     return bool(_WORKER_LINE.search(line)) and not _NO_WORKER_LINE.search(line)
 
 

@@ -1,0 +1,7 @@
+"""``python -m resque`` is the ``resque`` command."""
+
+import sys
+
+from resque.cli import main
+
+sys.exit(main())
