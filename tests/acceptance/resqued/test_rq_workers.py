@@ -48,7 +48,8 @@ def test_a_reload_lets_a_job_of_rq_finish(
     daemon.wait_for_log("Generation 2 has taken over")
 
     assert (daemon.folder / "done").exists()
-    daemon.wait_until(lambda: not pids(queue) & former, "new workers only")
+    # RQ does not unregister a worker that is told to leave while it still starts.
+    daemon.wait_until(lambda: idle(queue) and not pids(queue) & former, "new workers only")
     assert daemon.stop() == 0
     assert pids(queue) == set()
     assert queue.failed_job_registry.count == 0
@@ -58,6 +59,12 @@ def replaced(queue: rq.Queue, former: set[int]) -> set[int]:
     """Return the workers once one of the former two has been replaced."""
     present = pids(queue)
     return present if len(present) == 2 and len(present & former) == 1 else set()
+
+
+def idle(queue: rq.Queue) -> bool:
+    """Tell whether there are two workers, and both wait for jobs."""
+    workers = rq.Worker.all(connection=queue.connection)
+    return [worker.get_state() for worker in workers] == ["idle", "idle"]
 
 
 def pids(queue: rq.Queue) -> set[int]:

@@ -98,11 +98,13 @@ def test_an_idle_worker_waits(server, application, results, start_worker, store)
 
 def test_a_short_outage_is_not_noticed(server, application, results, start_worker):
     """A server that is back before the worker looks again costs not even a line in the log."""
-    worker = start_worker("q", interval=1)
+    worker = start_worker("q", interval=0.02)
     worker.wait_until_idle()
+    worker.signal(signal.SIGSTOP)
     server.stop()
     server.start()
     application.enqueue_to("q", "Note", "after")
+    worker.signal(signal.SIGCONT)
     wait_for_result(worker, results, "after")
     worker.leave()
     assert outages(worker) == (0, 0)
