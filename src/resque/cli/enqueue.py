@@ -19,11 +19,10 @@ def add_to(parser: argparse.ArgumentParser, _name: str) -> None:
     parser.add_argument(
         "arguments",
         nargs="*",
-        metavar="ARG",
-        help="""one argument, as JSON: 7 '"text"' '{"a":1}'""",
+        metavar="JSON-ARGS",
+        help="""its arguments, as one JSON array: '[7, "text", {"a": 1}]'; none if left out""",
     )
-    parser.add_argument("--text", action="store_true", help="each ARG is text, as it stands")
-    parser.add_argument("--args", metavar="ARRAY", help="all arguments, as one JSON array")
+    parser.add_argument("--text", action="store_true", help="take each word for one argument, text")
     parser.set_defaults(run=run, complain=parser.error)
 
 
@@ -36,24 +35,23 @@ def run(request: argparse.Namespace) -> int:
 
 
 def _arguments(request: argparse.Namespace) -> list[Any]:
-    if request.args is None:
-        if request.text:
-            return list(request.arguments)
-        pairs = enumerate(request.arguments, 1)
-        return [_read(request, f"argument {number}", text) for number, text in pairs]
-    if request.arguments or request.text:
-        request.complain("--args goes with no ARG and no --text")
-    args = _read(request, "--args", request.args)
+    words: list[str] = request.arguments
+    if request.text or not words:
+        return words
+    if len(words) > 1:
+        request.complain(
+            f"the arguments are one JSON array, not {len(words)} words; --text takes words as text"
+        )
+    args = _read(request, words[0])
     if not isinstance(args, list):
-        request.complain(f"--args is no JSON array: {safe(request.args)}")
+        request.complain(f'the arguments are no JSON array, such as [7, "text"]: {safe(words[0])}')
     return list(args)
 
 
-def _read(request: argparse.Namespace, place: str, text: str) -> Any:
+def _read(request: argparse.Namespace, text: str) -> Any:
     try:
         return decode_json(text.encode("utf-8", "surrogateescape"))
     except DecodeError as error:
         cause = error.__cause__
         at = f", column {cause.colno}" if isinstance(cause, json.JSONDecodeError) else ""
-        hint = "text needs quotes of its own, '\"text\"', or --text"
-        return request.complain(f"{place}{at}: {error.problem}: {safe(text)} ({hint})")
+        return request.complain(f"the arguments{at}: {error.problem}: {safe(text)}")

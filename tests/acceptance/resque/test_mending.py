@@ -30,10 +30,10 @@ def short(entry):
     ("words", "element"),
     [
         ((), "[]"),
-        (("1", '"a b"', "[1,null]", "-1.5"), '[1,"a b",[1,null],-1.5]'),
+        (('[1, "a b", [1, null], -1.5, {"a": []}]',), '[1,"a b",[1,null],-1.5,{"a":[]}]'),
+        (("[]",), "[]"),
+        (("[[1,2]]",), "[[1,2]]"),
         (("1", "a b", "é", "--text"), '["1","a b","é"]'),
-        (("--args", '[1,{"a":[]}]'), '[1,{"a":[]}]'),
-        (("[1,2]",), "[[1,2]]"),
     ],
 )
 def test_enqueue(command, client, words, element):
@@ -47,11 +47,12 @@ def test_enqueue(command, client, words, element):
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("a",), "argument 1, column 1: "),
-        (("1", "[1 2]"), "argument 2, column 4: "),
-        (("1", "NaN"), "argument 2: NaN is not JSON"),
-        (("--args", "{}"), "--args is no JSON array"),
-        (("2", "--args", "[1]"), "--args goes with no ARG"),
+        (("a",), "the arguments, column 1: "),
+        (("[1 2]",), "the arguments, column 4: "),
+        (("[NaN]",), "the arguments: NaN is not JSON"),
+        (("{}",), 'the arguments are no JSON array, such as [7, "text"]: {}'),
+        (("7",), 'the arguments are no JSON array, such as [7, "text"]: 7'),
+        (("[1]", "[2]"), "the arguments are one JSON array, not 2 words; --text takes words"),
     ],
 )
 def test_arguments_that_are_no_json(command, client, words, complaint):
