@@ -1,6 +1,7 @@
 """Fixtures for every tier: one real server for the run, and a clean namespace for each test."""
 
 import os
+import signal
 import socket
 import time
 import uuid
@@ -8,7 +9,21 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from resqued.process.signals import HANDLED
 from tests.support.server import ValkeyServer
+
+
+@pytest.fixture(autouse=True)
+def _signals_left_as_they_were() -> Iterator[None]:
+    """No test changes what the next one's children inherit."""
+    before = _signals()
+    yield
+    assert _signals() == before
+
+
+def _signals() -> object:
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    return mask, [signal.getsignal(number) for number in HANDLED]
 
 
 @pytest.fixture(autouse=True)

@@ -52,7 +52,9 @@ class LogFile:
 
     def _open(self) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        fresh = os.open(self.path, flags, 0o644)
+        # A named pipe that nobody reads is an error, and no reason to wait for ever (fifo(7)).
+        fresh = os.open(self.path, flags | os.O_NONBLOCK, 0o644)
+        os.set_blocking(fresh, True)
         if self._descriptor >= 0:
             os.close(self._descriptor)
         self._descriptor = fresh

@@ -1,6 +1,7 @@
 """``resqued --test``: report which workers would start, and start nothing."""
 
 import sys
+from signal import Signals
 
 from resqued.cli.arguments import Request
 from resqued.config import loader
@@ -15,6 +16,8 @@ def run(request: Request) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return ExitCode.FAILED
+    except KeyboardInterrupt:
+        return 128 + Signals.SIGINT  # as the shell reports it
     for warning in config.warnings:
         print(warning, file=sys.stderr)
     print(f"Workers defined in {' '.join(config.paths)}")

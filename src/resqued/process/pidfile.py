@@ -8,6 +8,9 @@ from typing import Self
 
 from resqued.errors import ResquedError
 
+#: Bytes. A longer file was never a pidfile: a config file, say, which must not be lost for a slip.
+_LONGEST = 64
+
 
 class PidfileError(ResquedError):
     """Raised when the pidfile cannot be written, or a live process holds it."""
@@ -98,6 +101,8 @@ class Pidfile:
             fcntl.flock(there, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not _is_same_file(self._path, there):
                 return False
+            if os.fstat(there).st_size > _LONGEST:
+                raise PidfileError(f"cannot write pidfile {self._path}: it is no pidfile")
             os.rename(temporary, self._path)
         except BlockingIOError:
             holder = os.read(there, 32).decode("ascii", "replace").strip()

@@ -150,15 +150,18 @@ def test_the_jobs_of_default_workers(daemon: Daemon, clean_valkey: ValkeyServer)
 def test_state_that_is_too_big_for_a_command_line(daemon: Daemon):
     """A hundred and fifty workers with long lists of queues, more than any argument may have."""
     daemon.install()
-    daemon.start(WORKERS + "worker_pool(150, 'a', *(f'queue-{n:0100}' for n in range(12)))\n")
+    pool = "worker_pool(150, 'a', *(f'queue-{n:0100}' for n in range(12)))\n"
+    daemon.start(WORKERS + WAITING + pool)
     before = daemon.wait_for_workers(150)
     daemon.publish("9.8.7")
+    daemon.write("wait", "")  # no worker is told to leave before the new generation has loaded
     daemon.signal(signal.SIGUSR1)
 
     tree = wait_for_master(daemon, "9.8.7")
 
     assert tree.masters[0].pid == daemon.pid
     assert len({w.pid for w in tree.workers} & {w.pid for w in before.workers}) == 150
+    (daemon.folder / "wait").unlink()
     daemon.wait_until(lambda: daemon.tree().workers_of(2), "the first new worker")
     assert daemon.stop() == 0
     assert_no_trouble(daemon)

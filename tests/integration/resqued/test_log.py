@@ -1,5 +1,6 @@
 """Log files, in a child each time: they take over standard output and standard error."""
 
+import errno
 import logging
 import os
 import pathlib
@@ -145,6 +146,26 @@ def test_a_file_that_cannot_be_opened(tmp_path: pathlib.Path):
     number, is_unchanged = in_child(body)
     assert number == 2
     assert is_unchanged
+
+
+def test_a_pipe_that_nobody_reads(tmp_path: pathlib.Path):
+    """It is not waited for; one with a reader is a log file like any other."""
+    os.mkfifo(tmp_path / "pipe")
+
+    def body() -> tuple[int | None, bytes]:
+        number = None
+        try:
+            log.configure(str(tmp_path / "pipe"))
+        except OSError as error:
+            number = error.errno
+        reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+        log.configure(str(tmp_path / "pipe"))
+        logging.getLogger("test").warning("a line")
+        return number, os.read(reader, 4096)
+
+    number, said = in_child(body)
+    assert number == errno.ENXIO
+    assert said.endswith(b" WARNING test: a line\n")
 
 
 def test_a_folder_that_is_gone_loses_lines_and_nothing_else(tmp_path: pathlib.Path):
