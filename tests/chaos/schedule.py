@@ -106,7 +106,6 @@ class Schedule:
         self._feeder: Feeder | None = None
         self._master: subprocess.Popen[bytes] | None = None
         self._watcher: Watcher | None = None
-        self._is_paused = False
 
     def run(self) -> None:
         """Start, disturb, settle, stop. Raises Breach."""
@@ -235,8 +234,19 @@ class Schedule:
     def reload_broken_somehow(self) -> None:
         """HUP, with a file that cannot work."""
         # Before anything has been read, a file that cannot be read ends the master, as it should.
-        self._wait_until(lambda: " configured\n" in self._log, "the first file", SETTLED)
+        self._wait_until(lambda: self._has_read or self._is_paused, "the first file", SETTLED)
+        if not self._has_read:
+            self._say("  nothing was read yet, and nothing will be: it is paused")
+            return
         self._reload_broken(self._chance.choice([t for t in Trouble if t is not Trouble.NONE]))
+
+    @property
+    def _has_read(self) -> bool:
+        return " configured\n" in self._log
+
+    @property
+    def _is_paused(self) -> bool:
+        return "[paused]" in self._title
 
     def _reload_broken(self, trouble: Trouble) -> None:
         file = File(max(self._files) + 1, self._good.workers or (("a",),), trouble)

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from tests.support.daemon import WORKERS, Daemon, Tree
+from tests.support.inspection import Inspector
 from tests.support.processes import Process
 
 
@@ -139,14 +140,10 @@ def test_a_killed_listener_is_replaced_without_losing_or_adding_a_worker(daemon:
     before = daemon.start_working("worker_pool(4, 'a')\nworker('b')\n", count=5)
     daemon.signal_process(before.listeners[0], signal.SIGKILL)
     old = {worker.pid for worker in before.workers}
+    inspector = Inspector(daemon, most=5, least=4, a=4, b=1)
 
     def sample() -> Tree | None:
-        tree = daemon.tree()
-        queues = queues_of(tree.waiting)
-        assert len(tree.workers) <= 5, f"above the cap:\n{tree}"
-        assert queues["a"] <= 4, f"above the cap of a:\n{tree}"
-        assert queues["b"] <= 1, f"above the cap of b:\n{tree}"
-        assert len(tree.workers) >= 3, f"below the floor:\n{tree}"
+        tree = inspector.look()
         if not tree.listeners:
             assert {w.pid for w in tree.workers} == old, f"not untouched:\n{tree}"
         is_replaced = not old & {w.pid for w in tree.workers} and len(tree.waiting) == 5
