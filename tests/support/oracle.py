@@ -188,6 +188,9 @@ class Oracle:
                 _require(owner in self._proved, "%d owns and has not proved itself", owner)
             else:
                 lost = former in self._gone or self._untold_ends[former] >= 3
+                # A later one may have become the owner, and have died, in one round of the master:
+                # then that which had taken over last owns again, not the one in between.
+                lost = lost or any(g > former and g in self._gone for g in self._proved)
                 _require(lost, "%d lost its right for nothing", former)
         self._former_owner = owner
         for worker in self._world.workers:
