@@ -49,6 +49,7 @@ class Shift:
         )
         self._runner = JobRunner(worker, control, self._patience, self._title, self._liveness)
         self._is_drained = False
+        self._has_announced = False
         self._has_worked = False  #: since the queues were last seen empty
 
     def run(self) -> None:
@@ -57,10 +58,7 @@ class Shift:
         self._worker.hooks.run_safely(Moment.BEFORE_FIRST_FORK)
         self._liveness.prune_if_due(self._pruner)
         self._patience.insist(self._liveness.register)
-        self._title.show(self._waiting)
         log.debug("Worker %s works", self._worker.id)
-        if self._worker.job_observer is not None:
-            self._worker.job_observer.work_begun()
         if self._worker.fork_per_job:
             self._turn()
         else:
@@ -112,15 +110,19 @@ class Shift:
         if self._pace.is_once:
             self._is_drained = True
             return
-        self._title.show("Paused" if nothing is Nothing.PAUSED else self._waiting)
+        waiting = f"Waiting for {','.join(self._worker.patterns)}"
+        self._title.show("Paused" if nothing is Nothing.PAUSED else waiting)
+        self._announce()
         until = self._clock.now() + self._pace.next_pause()
         while (left := until - self._clock.now()) > 0 and not self._is_called:
             self._control.wait(min(left, self._liveness.next_beat_in))
             self._liveness.beat_if_due()
 
-    @property
-    def _waiting(self) -> str:
-        return f"Waiting for {','.join(self._worker.patterns)}"
+    def _announce(self) -> None:
+        """Say, once, that the worker is there for jobs; if it begins with one, that says it."""
+        if not self._has_announced and self._worker.job_observer is not None:
+            self._worker.job_observer.work_begun()
+        self._has_announced = True
 
     @property
     def _is_called(self) -> bool:
@@ -130,6 +132,7 @@ class Shift:
         """Take no jobs until CONT."""
         self._worker.hooks.run_safely(Moment.BEFORE_PAUSE, self._worker)
         self._title.show("Paused")
+        self._announce()
         while self._control.is_paused and not self._control.asked:
             self._control.wait(self._liveness.next_beat_in)
             self._liveness.beat_if_due()

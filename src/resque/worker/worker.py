@@ -22,7 +22,7 @@ class JobObserver(Protocol):
     """Who is told of each job, in the worker's process; must not wait, and must not raise."""
 
     def work_begun(self) -> None:
-        """Called once, when the worker has registered."""
+        """Called once, when the worker has registered and first finds nothing to do."""
         ...
 
     def job_started(self, name: str) -> None:

@@ -92,7 +92,7 @@ class _Observer:
         self._follow_log = follow_log
 
     def work_begun(self) -> None:
-        """Called once, in the worker, when it has registered: from now on it is one more."""
+        """Called once, in the worker, when it has registered and waits for jobs."""
         report.work_begun()
 
     def job_started(self, name: str) -> None:
