@@ -99,7 +99,7 @@ class JobRunner:
             self._perform_in_child(job, reserved)
 
     def _perform_here(self, job: Job, reserved: Reserved) -> None:
-        self._title.show(self._processing(job))
+        self._title.show(_processing(job, self._now))
         with interruptible(self._control.interrupting) as interruption:
             error = performing.outcome(job, interruption)
         if error is not None:
@@ -107,10 +107,10 @@ class JobRunner:
             self._save_patiently(failure, error, reserved)
 
     def _perform_in_child(self, job: Job, reserved: Reserved) -> None:
-        hooks = self._worker.hooks
+        hooks, now = self._worker.hooks, self._now
         task = JobTask(
             job=job,
-            title=self._title.of(self._processing(job)),
+            title=self._title.of(_processing(job, now)),
             prepare=lambda: hooks.run(Moment.AFTER_FORK, job),
             save=lambda failure, error: self._save_and_count(failure, error, reserved),
             let_go=self._control.close_in_child,
@@ -122,7 +122,7 @@ class JobRunner:
         except NoRoomError as none:
             error = DirtyExit(f"There was no room for the job's process: {none}")
         else:
-            self._title.show(f"Forked {child.pid} at {int(self._worker.clock.epoch())}")
+            self._title.show(f"Forked {child.pid} at {now}")
             found = error_of(self._see_off(child))
             if found is None:
                 return
@@ -205,10 +205,15 @@ class JobRunner:
     def _finish(self) -> None:
         workers.finish(self._client.server, self._client.keys, self._worker.id)
 
-    def _processing(self, job: Job) -> str:
-        now = int(self._worker.clock.epoch())
-        return f"Processing {job.queue} since {now} [{job.payload.class_name}]"
+    @property
+    def _now(self) -> int:
+        """Seconds of the epoch, as titles show them."""
+        return int(self._worker.clock.epoch())
 
     def _tell_started(self, name: str) -> None:
         if self._worker.job_observer is not None:
             self._worker.job_observer.job_started(name)
+
+
+def _processing(job: Job, now: int) -> str:
+    return f"Processing {job.queue} since {now} [{job.payload.class_name}]"
