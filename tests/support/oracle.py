@@ -49,6 +49,7 @@ class Oracle:
         self._books: dict[tuple[int, int], Entry] = {}
         self._proved: set[int] = set()
         self._gone: set[int] = set()  #: generations whose listener the master has lost, or stopped
+        self._gone_before: set[int] = set()  #: the same at the last look
         self._untold_ends: Counter[int] = Counter()
         self._former_owner: int | None = None
 
@@ -188,11 +189,12 @@ class Oracle:
                 _require(owner in self._proved, "%d owns and has not proved itself", owner)
             else:
                 lost = former in self._gone or self._untold_ends[former] >= 3
-                # A later one may have become the owner, and have died, in one round of the master:
-                # then that which had taken over last owns again, not the one in between.
-                lost = lost or any(g > former and g in self._gone for g in self._proved)
+                # A later one may have become the owner, and have died, since the last look: then
+                # that which had taken over last owns again, not the one in between.
+                died = self._gone - self._gone_before
+                lost = lost or any(g > former for g in self._proved & died)
                 _require(lost, "%d lost its right for nothing", former)
-        self._former_owner = owner
+        self._former_owner, self._gone_before = owner, set(self._gone)
         for worker in self._world.workers:
             doomed = worker.is_doomed and worker.stage is Stage.WORKING
             _require(not doomed, "a worker works that nobody counts")
