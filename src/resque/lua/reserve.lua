@@ -1,14 +1,25 @@
--- Take the next job, and write down in the same step who has it: a kill at any moment leaves the
--- job in its queue or in its worker's record.
+-- Finish the job in hand, if there is one; take the next, and write down in the same step who has
+-- it: a kill at any moment leaves a job in its queue or in its worker's record.
 --
--- KEYS  1 worker:<id>, 2 pause-all-workers, 3... queue:<name> in order of priority
--- ARGV  1 run_at, 2... the queues' names as JSON, as many as there are queue keys
--- Returns {'job', place of the queue, element}, {'held', record}, {'paused'}, or nil: nothing.
+-- KEYS  1 worker:<id>, 2 pause-all-workers, 3 stat:processed, 4 stat:processed:<id>,
+--       5... queue:<name> in order of priority
+-- ARGV  1 run_at, 2 number of the job that is done, or nothing,
+--       3... the queues' names as JSON, as many as there are queue keys
+-- Returns {'job', number, place of the queue, element}, {'held', number, record}, {'paused'}, or
+-- nil: nothing.
+
+-- A job's number is what its worker had processed before it. Beyond that, it is finished already
+-- (by a call of ours whose reply was lost), and the record is the next job's.
+local number = tonumber(redis.call('GET', KEYS[4]) or 0) or 0
+if ARGV[2] ~= '' and number <= tonumber(ARGV[2]) and redis.call('DEL', KEYS[1]) == 1 then
+  redis.call('INCRBY', KEYS[3], 1)
+  number = redis.call('INCRBY', KEYS[4], 1)
+end
 
 -- Left by a call of ours whose reply was lost on the way: that job is still ours.
 local held = redis.call('GET', KEYS[1])
 if held then
-  return {'held', held}
+  return {'held', number, held}
 end
 
 local pause = redis.call('GET', KEYS[2])
@@ -55,12 +66,12 @@ local function as_json(element)
   return cjson.encode(element)
 end
 
-for place = 3, #KEYS do
+for place = 5, #KEYS do
   local element = redis.call('LPOP', KEYS[place])
   if element then
-    redis.call('SET', KEYS[1], '{"queue":' .. ARGV[place - 1] .. ',"run_at":"' .. ARGV[1]
+    redis.call('SET', KEYS[1], '{"queue":' .. ARGV[place - 2] .. ',"run_at":"' .. ARGV[1]
       .. '","payload":' .. as_json(element) .. '}')
-    return {'job', place - 2, element}
+    return {'job', number, place - 4, element}
   end
 end
 return nil

@@ -71,6 +71,18 @@ class ClientAdapter:
         """Run a script by its hash, with its text if the server lacks it; raises as ``call``."""
         return script.evaluate(self.call, keys, args)
 
+    def post(self, script: Script, keys: Sequence[Word], args: Sequence[Word] = ()) -> bool:  # noqa: ARG002
+        """Post nothing: how the client shares its connections is its own affair."""
+        return False
+
+    def collect(self) -> Reply:
+        """Raise: nothing is ever posted."""
+        raise RuntimeError("a client of the application posts nothing")
+
+    def twin(self) -> "ClientAdapter":
+        """Return this one: the client has as many connections as it needs."""
+        return self
+
     def close(self) -> None:
         """Do nothing: the client belongs to the application."""
 

@@ -84,6 +84,34 @@ class Connection:
         """Run a script by its hash, with its text if the server lacks it; raises as ``call``."""
         return script.evaluate(self.call, keys, args)
 
+    def post(self, script: Script, keys: Sequence[Word], args: Sequence[Word] = ()) -> bool:
+        """In a forked child: run a script over the parent's connection; see ``Server.post``.
+
+        False once this process has let go of it, which its first call does, and over TLS, whose
+        state two processes cannot share.
+        """
+        wire = self._wire
+        if self._pid == os.getpid() or wire is None or not wire.can_be_shared:
+            return False
+        wire.send(pack(script.by_hash(keys, args)))
+        return True
+
+    def collect(self) -> Reply:
+        """Return the reply to what a child has posted; raises as ``call``."""
+        with self._own_lock():
+            wire = self._wire
+            if wire is None:
+                raise ServerUnavailable(str(self.address), "it was closed", was_sent=True)
+            return _without_error(self._guard(wire, lambda: wire.exchange(b"", 1), was_sent=True))[
+                0
+            ]
+
+    def twin(self) -> "Connection":
+        """Return another connection to the same server, not opened yet."""
+        return Connection(
+            self.address, connect_timeout=self._connect_timeout, reply_timeout=self._reply_timeout
+        )
+
     def pop_pushes(self) -> list[Reply]:
         """Return the push messages that have come since the last call, without waiting.
 

@@ -1,7 +1,7 @@
 """Queues: push to them, and take the next job from them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from json import loads
 
@@ -25,6 +25,7 @@ class Reserved:
 
     queue: str
     element: bytes
+    number: int = 0  #: how many jobs its worker has finished before it
 
 
 class Nothing(Enum):
@@ -92,23 +93,32 @@ def size(server: Server, keys: Keys, queue: str) -> int:
 
 
 def reserve(
-    server: Server, keys: Keys, worker_id: str, queues: Sequence[str], now: float
+    server: Server,
+    keys: Keys,
+    worker_id: str,
+    queues: Sequence[str],
+    now: float,
+    *,
+    done: int | None = None,
 ) -> Reserved | Nothing:
     """Take the first job of the first queue that has one; ``now`` is seconds of the epoch.
 
-    Safe to repeat after its reply was lost: while the worker has a record, the job in it is
-    returned again.
+    In the same step the job with the number ``done``, if still in the worker's hands, is counted
+    as processed. Safe to repeat after its reply was lost: that counts once, and while the worker
+    has a record, the job in it is returned again.
     """
+    own = [keys.worker(worker_id), keys.pause]
+    stats = [keys.stat("processed"), keys.worker_stat("processed", worker_id)]
     reply = server.run(
         _RESERVE,
-        [keys.worker(worker_id), keys.pause, *map(keys.queue, queues)],
-        [times.run_at(now), *map(encode_json, queues)],
+        [*own, *stats, *map(keys.queue, queues)],
+        [times.run_at(now), "" if done is None else done, *map(encode_json, queues)],
     )
     match reply:
-        case [b"job", place, element]:
-            return Reserved(queues[place - 1], element)
-        case [b"held", record]:
-            return from_record(record)
+        case [b"job", number, place, element]:
+            return Reserved(queues[place - 1], element, number)
+        case [b"held", number, record]:
+            return replace(from_record(record), number=number)
         case [b"paused"]:
             return Nothing.PAUSED
         case _:

@@ -30,6 +30,10 @@ class Script:
         with open(path, encoding="utf-8") as file:
             return cls.of(name, file.read())
 
+    def by_hash(self, keys: Sequence[Word], args: Sequence[Word]) -> tuple[Word, ...]:
+        """Return the command that runs this script on a server which has it."""
+        return ("EVALSHA", self.sha1, len(keys), *keys, *args)
+
     def evaluate(
         self, call: Callable[..., Reply], keys: Sequence[Word], args: Sequence[Word]
     ) -> Reply:
@@ -39,7 +43,7 @@ class Script:
         """
         operands = (len(keys), *keys, *args)
         try:
-            return call("EVALSHA", self.sha1, *operands)
+            return call(*self.by_hash(keys, args))
         except ReplyError as error:
             if error.code != "NOSCRIPT":
                 raise

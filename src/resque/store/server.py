@@ -33,6 +33,22 @@ class Server(Protocol):
         """Run a script by its hash, with its text if the server lacks it."""
         ...
 
+    def post(self, script: Script, keys: Sequence[Word], args: Sequence[Word] = ()) -> bool:
+        """In a forked child: run a script over the connection that the parent has.
+
+        The parent must be silent meanwhile, and read the reply by ``collect``. False, and nothing
+        is sent, where that cannot be. Raises OSError if not all of it could be sent.
+        """
+        ...
+
+    def collect(self) -> Reply:
+        """Return the reply to what a child has posted; raises as ``call``."""
+        ...
+
+    def twin(self) -> "Server":
+        """Return the same server over a connection of its own, for whoever keeps this one free."""
+        ...
+
     def close(self) -> None:
         """Let go of the connection, if it is ours; a later call gets a new one."""
         ...

@@ -1,5 +1,6 @@
 """One open socket and the replies that come out of it."""
 
+import os
 import select
 import socket
 from collections.abc import Callable
@@ -34,6 +35,7 @@ class Wire:
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
         self._pushes: list[Reply] = []
+        self._identity = _identity(sock)
         self.is_mid_exchange = False
 
     def fileno(self) -> int:
@@ -63,6 +65,16 @@ class Wire:
         answers = [self._read_reply() for _ in range(replies)]
         self.is_mid_exchange = False
         return answers
+
+    @property
+    def can_be_shared(self) -> bool:
+        """Whether a forked child may write here; its job's code may have closed the descriptor."""
+        is_tls = hasattr(self._socket, "pending")
+        return not (is_tls or self.is_mid_exchange) and _identity(self._socket) == self._identity
+
+    def send(self, data: bytes) -> None:
+        """Write what another process reads the replies of. Raises OSError."""
+        self._socket.sendall(data)
 
     def drain(self) -> None:
         """Set aside the push messages that have come, without waiting for more.
@@ -123,3 +135,12 @@ class Wire:
             raise
         finally:
             self._socket.settimeout(timeout)
+
+
+def _identity(sock: socket.socket) -> tuple[int, int] | None:
+    """Return what names the socket behind a descriptor; None if there is none."""
+    try:
+        status = os.fstat(sock.fileno())
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -44,22 +44,30 @@ def take_prune_lock(server: Server, keys: Keys, worker_id: str, seconds: int) ->
     return reply is not None
 
 
-def finish(server: Server, keys: Keys, worker_id: str) -> None:
-    """Count the job in hand as processed and clear its record; safe to repeat."""
-    server.run(
-        _FINISH,
-        [
-            keys.worker(worker_id),
-            keys.stat("processed"),
-            keys.worker_stat("processed", worker_id),
-        ],
-    )
+def finish(
+    server: Server, keys: Keys, worker_id: str, number: int, *, has_failed: bool = False
+) -> None:
+    """Count the job with this number as processed and clear its record; safe to repeat.
+
+    ``has_failed``: it has reported a failure itself, which is counted too; Ruby counts no other.
+    """
+    server.run(*_finish(keys, worker_id, number, has_failed=has_failed))
 
 
-def count_failure(server: Server, keys: Keys, worker_id: str) -> None:
-    """Count a failure that a job has reported itself, in all and for its worker."""
-    names = (keys.stat("failed"), keys.worker_stat("failed", worker_id))
-    server.pipeline([("INCRBY", name, 1) for name in names])
+def post_finish(server: Server, keys: Keys, worker_id: str, number: int) -> bool:
+    """Do the same from a job's process over its worker's connection; see ``Server.post``."""
+    return server.post(*_finish(keys, worker_id, number, has_failed=False))
+
+
+def _finish(
+    keys: Keys, worker_id: str, number: int, *, has_failed: bool
+) -> tuple[Script, list[str], list[int]]:
+    stats = [
+        key
+        for name in ("processed", "failed")
+        for key in (keys.stat(name), keys.worker_stat(name, worker_id))
+    ]
+    return _FINISH, [keys.worker(worker_id), *stats], [number, int(has_failed)]
 
 
 def raw_ids(server: Server, keys: Keys) -> list[bytes]:

@@ -10,6 +10,7 @@ from resque.client import Resque
 from resque.clock import Clock
 from resque.errors import DirtyExit, ResqueError
 from resque.store import workers
+from resque.store.server import Server
 from resque.worker.pruning import Pruner
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ class Liveness:
         if self._burial.fail_job_in_hand(self._id, DirtyExit()):
             workers.unregister(self._client.server, self._client.keys, self._id)
         self._started = self._clock.epoch()
-        self._beat()
+        self._beat(self._client.server)
 
     def unregister(self) -> None:
         """Forget the worker; a job still in its hands is recorded as failed."""
@@ -58,13 +59,25 @@ class Liveness:
         Whoever was pruned meanwhile, while the server was away or this host slept, is registered
         again by it.
         """
-        if self.next_beat_in > 0:
-            return
+        if self.next_beat_in == 0:
+            self._beat_over(self._client.server)
+
+    def _beat_over(self, server: Server) -> None:
         try:
-            self._beat()
+            self._beat(server)
         except ResqueError as error:
             log.debug("No heartbeat: %s", error)
             self._next_beat = self._clock.now() + self._interval / _SOONER
+
+    def beat_aside_if_due(self) -> None:
+        """Do the same over a connection of its own: the worker's is a job's to post on."""
+        if self.next_beat_in == 0:
+            aside = self._client.server.twin()
+            try:
+                self._beat_over(aside)
+            finally:
+                if aside is not self._client.server:
+                    aside.close()
 
     def prune_if_due(self, pruner: Pruner) -> None:
         """Look for dead workers once per heartbeat; the server's troubles put it off."""
@@ -93,6 +106,6 @@ class Liveness:
             is_over.set()
             thread.join()
 
-    def _beat(self) -> None:
-        workers.register(self._client.server, self._client.keys, self._id, self._started)
+    def _beat(self, server: Server) -> None:
+        workers.register(server, self._client.keys, self._id, self._started)
         self._next_beat = self._clock.now() + self._interval

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from resque.burial import Burial
 from resque.errors import DirtyExit
 from resque.pace import Pace
-from resque.store import queues
+from resque.store import queues, workers
 from resque.store.queues import Nothing, Reserved
 from resque.worker import patterns
 from resque.worker.control import Control
@@ -51,6 +51,7 @@ class Shift:
         self._is_drained = False
         self._has_announced = False
         self._has_worked = False  #: since the queues were last seen empty
+        self._done: int | None = None  #: number of a job that is done and not finished yet
 
     def run(self) -> None:
         """Work until told to leave. Raises GaveUpError if the server stays away then."""
@@ -72,6 +73,7 @@ class Shift:
     def _turn(self) -> None:
         while not (self._control.asked or self._is_drained):
             self.tick()
+        self._finish_last()
 
     def tick(self) -> None:
         """Do one round: take a job and see it through, or wait for one."""
@@ -83,13 +85,22 @@ class Shift:
         if self._control.is_paused:
             self._pause()
             return
-        match self._patience.insist(self._reserve):
+        found = self._patience.insist(self._reserve)
+        self._done = None
+        match found:
             case Reserved() as reserved:
                 self._has_worked = True
                 self._pace.worked()
-                self._runner.run(reserved)
+                self._done = self._runner.run(reserved)
             case nothing:
                 self._idle(nothing)
+
+    def _finish_last(self) -> None:
+        """Finish the job that is done, where no reservation follows that would do it."""
+        if self._done is not None:
+            number, self._done = self._done, None
+            server, keys = self._client.server, self._client.keys
+            self._patience.insist(lambda: workers.finish(server, keys, self._worker.id, number))
 
     def _reserve(self) -> Reserved | Nothing:
         server, keys = self._client.server, self._client.keys
@@ -98,7 +109,9 @@ class Shift:
             names = ()  # nothing new; only what a reply that was lost has left in our hands
         elif patterns.is_dynamic(names):
             names = patterns.select(names, queues.names(server, keys))
-        return queues.reserve(server, keys, self._worker.id, names, self._clock.epoch())
+        return queues.reserve(
+            server, keys, self._worker.id, names, self._clock.epoch(), done=self._done
+        )
 
     def _report_dirty_exit(self, reserved: Reserved, worker_id: str, error: DirtyExit) -> None:
         self._runner.report_dirty_exit(reserved, worker_id, error)
@@ -130,6 +143,7 @@ class Shift:
 
     def _pause(self) -> None:
         """Take no jobs until CONT."""
+        self._finish_last()
         self._worker.hooks.run_safely(Moment.BEFORE_PAUSE, self._worker)
         self._title.show("Paused")
         self._announce()

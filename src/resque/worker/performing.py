@@ -24,7 +24,8 @@ class JobTask:
     job: Job
     title: str
     prepare: Callable[[], None]  #: runs before the job, and may fail it
-    save: Callable[[Failure, BaseException], None]  #: writes the failure down, and may raise
+    succeeded: Callable[[], None]  #: has the success known
+    failed: Callable[[Failure, BaseException], None]  #: writes the failure down, and may raise
     let_go: Callable[[], None]  #: closes what is the worker's
     run_at_exit_hooks: bool
 
@@ -37,6 +38,8 @@ def perform_in_child(task: JobTask) -> int:
     # It stays to the end: TERM must not end the process while the failure is written down.
     interruption.install([Signals.SIGTERM])
     error = outcome(task.job, interruption, task.prepare)
+    if error is None:
+        task.succeeded()
     status = 0 if error is None else _report(task, error)
     if task.run_at_exit_hooks:
         atexit._run_exitfuncs()  # noqa: SLF001 - there is no other way to run them before _exit
@@ -90,7 +93,7 @@ def run_hooks_in_child(job: Job, error: BaseException, let_go: Callable[[], None
 def _report(task: JobTask, error: BaseException) -> int:
     failure = describe(task.job, error)
     try:
-        task.save(failure, error)
+        task.failed(failure, error)
     except Exception:
         log.exception("The failure of %.200s cannot be written down", task.job.payload.class_name)
         return EXIT_UNSAVED

@@ -9,7 +9,6 @@ from resque.failure.backend import FailedJob
 from resque.failure.record import Failure
 from resque.job import Job
 from resque.payload import Payload
-from resque.store import workers
 from resque.store.queues import Reserved
 from resque.worker import performing
 from resque.worker.child import JobChild, Limits, error_of
@@ -18,6 +17,7 @@ from resque.worker.interruption import interruptible
 from resque.worker.liveness import Liveness
 from resque.worker.patience import Patience
 from resque.worker.performing import JobTask
+from resque.worker.settling import Settling
 from resque.worker.title import Title
 from resque.worker_hooks import Moment
 from resqued.process.reaper import ExitStatus
@@ -53,21 +53,26 @@ class JobRunner:
         self._patience = patience
         self._title = title
         self._liveness = liveness
+        self._settling = Settling(worker.client, worker.id, patience)
 
-    def run(self, reserved: Reserved) -> None:
-        """See a job through to its record on the server. Raises GaveUpError."""
+    def run(self, reserved: Reserved) -> int | None:
+        """See a job through to its record on the server. Raises GaveUpError.
+
+        Returns its number if it is still to be finished, with the next reservation.
+        """
         try:
             payload = Payload.decode(reserved.element)
         except DecodeError as error:
             log.warning("An element of queue %.200r is %s", reserved.queue, error)
             failure = Failure("Resque::DecodeException", str(error))
-            self._save_patiently(failure, error, reserved)
+            is_settled = self._save_and_finish(failure, error, reserved)
         else:
             self._tell_started(payload.class_name)
-            self._perform(Job(reserved.queue, payload, self._client.registry), reserved)
-        self._patience.insist(self._finish)
+            job = Job(reserved.queue, payload, self._client.registry)
+            is_settled = self._perform(job, reserved)
         if self._worker.job_observer is not None:
             self._worker.job_observer.job_finished()
+        return None if is_settled else reserved.number
 
     def report_dirty_exit(self, reserved: Reserved, worker_id: str, error: DirtyExit) -> None:
         """Write a job that was cut off down as failed, its on_failure hooks run beforehand.
@@ -85,38 +90,38 @@ class JobRunner:
         failure = Failure(error.resque_name, text)
         self._patience.insist(lambda: self._save(failure, error, reserved, worker_id))
 
-    # --- performing -----------------------------------------------------------------------
+    # --- performing: each returns whether nothing is left to be done on the server ------------
 
-    def _perform(self, job: Job, reserved: Reserved) -> None:
+    def _perform(self, job: Job, reserved: Reserved) -> bool:
         if not self._worker.fork_per_job:
-            self._perform_here(job, reserved)
-            return
+            return self._perform_here(job, reserved)
         try:
             self._worker.hooks.run(Moment.BEFORE_FORK, job)
         except Exception as error:  # noqa: BLE001 - the application's hook fails this job
-            self._save_patiently(performing.describe(job, error), error, reserved)
-        else:
-            self._perform_in_child(job, reserved)
+            return self._save_and_finish(performing.describe(job, error), error, reserved)
+        return self._perform_in_child(job, reserved)
 
-    def _perform_here(self, job: Job, reserved: Reserved) -> None:
+    def _perform_here(self, job: Job, reserved: Reserved) -> bool:
         self._title.show(_processing(job, self._now))
         with interruptible(self._control.interrupting) as interruption:
             error = performing.outcome(job, interruption)
-        if error is not None:
-            failure = performing.describe(job, error)
-            self._save_patiently(failure, error, reserved)
+        if error is None:
+            return False
+        return self._save_and_finish(performing.describe(job, error), error, reserved)
 
-    def _perform_in_child(self, job: Job, reserved: Reserved) -> None:
+    def _perform_in_child(self, job: Job, reserved: Reserved) -> bool:
         hooks, now = self._worker.hooks, self._now
         task = JobTask(
             job=job,
             title=self._title.of(_processing(job, now)),
             prepare=lambda: hooks.run(Moment.AFTER_FORK, job),
-            save=lambda failure, error: self._save_and_count(failure, error, reserved),
+            succeeded=lambda: self._settling.succeeded(reserved),
+            failed=lambda failure, error: self._save_in_child(failure, error, reserved),
             let_go=self._control.close_in_child,
             run_at_exit_hooks=self._worker.run_at_exit_hooks,
         )
         self._control.job_begins()
+        self._settling.begin()
         try:
             child = self._fork(lambda: performing.perform_in_child(task))
         except NoRoomError as none:
@@ -124,10 +129,12 @@ class JobRunner:
         else:
             self._title.show(f"Forked {child.pid} at {now}")
             found = error_of(self._see_off(child))
-            if found is None:
-                return
+            if found is None or self._settling.is_known:
+                self._settling.settle(reserved)
+                return True
             error = found
         self.report_dirty_exit(reserved, self._worker.id, error)
+        return False
 
     def _fork(self, body: Callable[[], int]) -> JobChild:
         """Fork, as soon as the kernel has room. Raises NoRoomError when told to leave first."""
@@ -150,7 +157,7 @@ class JobRunner:
                 child.end()
             moments = (self._liveness.next_beat_in, child.next_step_in)
             self._control.wait(min(m for m in moments if m is not None))
-            self._liveness.beat_if_due()
+            self._liveness.beat_aside_if_due()
         return status
 
     def _run_failure_hooks(self, job: Job, error: DirtyExit) -> str:
@@ -168,13 +175,15 @@ class JobRunner:
 
     # --- writing down ---------------------------------------------------------------------
 
-    def _save_patiently(self, failure: Failure, error: BaseException, reserved: Reserved) -> None:
-        self._patience.insist(lambda: self._save_and_count(failure, error, reserved))
+    def _save_and_finish(self, failure: Failure, error: BaseException, reserved: Reserved) -> bool:
+        """Write down what a job has reported itself, and count it; True: nothing is left to do."""
+        self._patience.insist(lambda: self._save(failure, error, reserved, self._worker.id))
+        self._settling.finish_failed(reserved)
+        return True
 
-    def _save_and_count(self, failure: Failure, error: BaseException, reserved: Reserved) -> None:
-        """Write down and count what a job has reported itself: Ruby counts nothing else."""
+    def _save_in_child(self, failure: Failure, error: BaseException, reserved: Reserved) -> None:
         self._save(failure, error, reserved, self._worker.id)
-        workers.count_failure(self._client.server, self._client.keys, self._worker.id)
+        self._settling.failure_saved(reserved)
 
     def _save(
         self,
@@ -201,9 +210,6 @@ class JobRunner:
                 reserved.queue,
                 failure.error,
             )
-
-    def _finish(self) -> None:
-        workers.finish(self._client.server, self._client.keys, self._worker.id)
 
     @property
     def _now(self) -> int:

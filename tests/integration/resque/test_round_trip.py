@@ -31,7 +31,7 @@ def test_a_job_gets_the_arguments_it_was_given(application, args):
     reserved = queues.reserve(client.server, client.keys, "h:1:q", ["q"], 0)
     perform.perform(Payload.decode(reserved.element), client.registry)
     held = queues.reserve(client.server, client.keys, "h:1:q", [], 0)
-    workers.finish(client.server, client.keys, "h:1:q")
+    workers.finish(client.server, client.keys, "h:1:q", held.number)
     assert [repr(list(given)) for given in performed] == [repr(args)]
     assert held == reserved
 

@@ -7,14 +7,16 @@ from resque.store import queues, workers
 WORKER = "host:1:a"
 #: 2026-11-23 18:39:53 UTC, from the protocol's example.
 NOW = 1795459193.9
+#: A number that no job comes after.
+ANY = 10**9
 
 
 @pytest.fixture
 def reserve(client):
     """Reserve for one worker, as it does."""
 
-    def run(*names, worker_id=WORKER):
-        return queues.reserve(client.server, client.keys, worker_id, names, NOW)
+    def run(*names, worker_id=WORKER, done=None):
+        return queues.reserve(client.server, client.keys, worker_id, names, NOW, done=done)
 
     return run
 
@@ -41,10 +43,10 @@ def held(client):
 
 @pytest.fixture
 def finish(client):
-    """Finish the worker's job."""
+    """Finish the worker's job, whichever it is unless told."""
 
-    def run(worker_id=WORKER):
-        workers.finish(client.server, client.keys, worker_id)
+    def run(number=ANY, **options):
+        workers.finish(client.server, client.keys, WORKER, number, **options)
 
     return run
 

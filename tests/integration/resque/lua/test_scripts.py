@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from resque.store import failures, workers
+from resque.store import workers
 
 WORKER = "host:1:a"
 NOW = 1795459193.9
@@ -26,17 +26,6 @@ def unregister(client):
 
     def run(worker_id=WORKER):
         workers.unregister(client.server, client.keys, worker_id)
-
-    return run
-
-
-@pytest.fixture
-def fail(client):
-    """Save a failure record, and count it for a worker."""
-
-    def run(record, counted_for):
-        failures.append(client.server, client.keys.failed, record)
-        workers.count_failure(client.server, client.keys, counted_for)
 
     return run
 
@@ -70,13 +59,12 @@ def test_registration_can_be_repeated(register, everything):
     assert everything()["workers"] == [b"host:1:a"]
 
 
-def test_unregistration_leaves_nothing(register, unregister, fail, take, finish, everything):
+def test_unregistration_leaves_nothing(register, unregister, take, finish, everything):
     """Everything of the worker goes, whatever it has done; totals and other workers stay."""
     register()
     register("host:2:b")
     take()
-    fail(b"record", WORKER)
-    finish()
+    finish(has_failed=True)
     take()
     unregister()
     unregister()
@@ -85,7 +73,6 @@ def test_unregistration_leaves_nothing(register, unregister, fail, take, finish,
     del found["worker:host:2:b:started"]
     assert found == {
         "workers": [b"host:2:b"],
-        "failed": [b"record"],
         "stat:failed": b"1",
         "stat:processed": b"1",
     }
@@ -101,9 +88,9 @@ def test_a_job_is_counted_once(take, finish, everything):
 
 def test_each_job_is_counted(take, finish, everything):
     """Ruby counts on from what is there."""
-    for _ in range(2):
+    for number in range(2):
         take()
-        finish()
+        finish(number)
     assert everything() == {"stat:processed": b"2", "stat:processed:host:1:a": b"2"}
 
 
@@ -113,15 +100,59 @@ def test_nothing_in_hand_is_not_counted(finish, everything):
     assert everything() == {}
 
 
-def test_failures_that_jobs_report(fail, everything):
-    """It is counted in all and for the worker; records stand in the order they came."""
-    fail(b"first", WORKER)
-    fail(b"\xff second", WORKER)
+def test_failures_that_jobs_report(take, finish, everything):
+    """Such a failure is counted as well, in all and for the worker, in the same step and once."""
+    take()
+    finish(has_failed=True)
+    finish(has_failed=True)
     assert everything() == {
-        "failed": [b"first", b"\xff second"],
-        "stat:failed": b"2",
-        "stat:failed:host:1:a": b"2",
+        "stat:processed": b"1",
+        "stat:processed:host:1:a": b"1",
+        "stat:failed": b"1",
+        "stat:failed:host:1:a": b"1",
     }
+
+
+def test_the_next_job_is_not_finished_for_the_last(take, finish, held):
+    """A finish that arrives late, or again, leaves the record of the job that followed."""
+    take()
+    finish(0)
+    take()
+    finish(0)
+    assert held() is not None
+    finish(1)
+    assert held() is None
+
+
+def test_finishing_and_reserving_are_one_step(take, reserve, push, everything):
+    """The job that is done is counted and the next one recorded; again, after a lost reply, too."""
+    take()
+    push("a", b"next", b"third")
+    for _ in range(2):
+        assert reserve("a", done=0).number == 1
+    assert everything().items() >= {"queue:a": [b"third"], "stat:processed": b"1"}.items()
+
+
+def test_equal_jobs_one_after_the_other(reserve, push, everything):
+    """Their records are the same to the byte, and still each is counted when it is done."""
+    push("a", b"{}", b"{}")
+    reserve("a")
+    reserve("a", done=0)
+    reserve("a", done=0)
+    assert everything()["stat:processed"] == b"1"
+    assert reserve("a", done=1).name == "EMPTY"
+    assert everything()["stat:processed"] == b"2"
+
+
+def test_counters_that_somebody_has_cleared(take, finish, held, store):
+    """The job in hand is finished all the same."""
+    for number in range(2):
+        take()
+        finish(number)
+    take()
+    store.call("DEL", store.keys.worker_stat("processed", WORKER))
+    finish(2)
+    assert held() is None
 
 
 def test_a_server_that_has_forgotten_the_scripts(register, unregister, store, everything):

@@ -17,10 +17,10 @@ def lose_a_reply(*, was_sent, number=None):
     def prepare(_worker):
         original = queues.reserve
 
-        def reserve(*args):
+        def reserve(*args, **options):
             queues.reserve = original
             if was_sent:
-                assert original(*args) is not None
+                assert original(*args, **options) is not None
             if number is not None:
                 os.kill(os.getpid(), number)
             raise ServerUnavailable("the server", "lost on purpose", was_sent=was_sent)

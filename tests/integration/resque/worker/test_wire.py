@@ -8,6 +8,10 @@ import resque
 from resque.store.script import Script
 from tests.support.monitor import Monitor
 
+FINISH = (
+    "EVALSHA finish 5 NS:worker:ID NS:stat:processed NS:stat:processed:ID NS:stat:failed"
+    " NS:stat:failed:ID"
+)
 SCRIPTS = ["register", "reserve", "finish", "unregister"]
 
 
@@ -52,8 +56,8 @@ def test_a_life_with_one_job(listen, application, start_worker):
         " NS:stat:processed:ID NS:stat:failed:ID ID"
     )
     reserve = (
-        "EVALSHA reserve 4 NS:worker:ID NS:pause-all-workers NS:queue:high NS:queue:low"
-        ' RUN_AT "high" "low"'
+        "EVALSHA reserve 6 NS:worker:ID NS:pause-all-workers NS:stat:processed"
+        ' NS:stat:processed:ID NS:queue:high NS:queue:low RUN_AT  "high" "low"'
     )
     assert listen(lambda: start_worker("high", "low", interval=0)) == [
         "HELLO 3",
@@ -68,16 +72,19 @@ def test_a_life_with_one_job(listen, application, start_worker):
         "lua SET NS:worker:ID:started STARTED",
         "lua HSET NS:workers:heartbeat ID HEARTBEAT",
         reserve,
+        "lua GET NS:stat:processed:ID",
         "lua GET NS:worker:ID",
         "lua GET NS:pause-all-workers",
         "lua LPOP NS:queue:high",
         "lua LPOP NS:queue:low",
         f"lua SET NS:worker:ID {record}",
-        "EVALSHA finish 3 NS:worker:ID NS:stat:processed NS:stat:processed:ID",
+        FINISH + " 0 0",
+        "lua GET NS:stat:processed:ID",
         "lua DEL NS:worker:ID",
         "lua INCRBY NS:stat:processed 1",
         "lua INCRBY NS:stat:processed:ID 1",
         reserve,
+        "lua GET NS:stat:processed:ID",
         "lua GET NS:worker:ID",
         "lua GET NS:pause-all-workers",
         "lua LPOP NS:queue:high",
@@ -94,7 +101,7 @@ def test_a_life_with_one_job(listen, application, start_worker):
 
 
 def test_a_job_that_fails(listen, application, start_worker):
-    """Its own process says so, over a connection of its own, before the worker counts it."""
+    """Its own process says so, over a connection of its own, and counts it."""
 
     @application.job(queue="q", name="Boom")
     def perform():
@@ -110,18 +117,24 @@ def test_a_job_that_fails(listen, application, start_worker):
         record,
     )
     begin = commands.index("SMEMBERS NS:queues")
-    assert [re.sub(" {.*", " RECORD", text) for text in commands[begin : begin + 13]] == [
+    assert [re.sub(" {.*", " RECORD", text) for text in commands[begin : begin + 16]] == [
         "SMEMBERS NS:queues",
-        'EVALSHA reserve 3 NS:worker:ID NS:pause-all-workers NS:queue:q RUN_AT "q"',
+        (
+            "EVALSHA reserve 5 NS:worker:ID NS:pause-all-workers NS:stat:processed"
+            ' NS:stat:processed:ID NS:queue:q RUN_AT  "q"'
+        ),
+        "lua GET NS:stat:processed:ID",
         "lua GET NS:worker:ID",
         "lua GET NS:pause-all-workers",
         "lua LPOP NS:queue:q",
         "lua SET NS:worker:ID RECORD",
         "HELLO 3",
         "RPUSH NS:failed RECORD",
-        "INCRBY NS:stat:failed 1",
-        "INCRBY NS:stat:failed:ID 1",
-        "EVALSHA finish 3 NS:worker:ID NS:stat:processed NS:stat:processed:ID",
+        FINISH + " 0 1",
+        "lua GET NS:stat:processed:ID",
         "lua DEL NS:worker:ID",
         "lua INCRBY NS:stat:processed 1",
+        "lua INCRBY NS:stat:processed:ID 1",
+        "lua INCRBY NS:stat:failed 1",
+        "lua INCRBY NS:stat:failed:ID 1",
     ]
