@@ -7,6 +7,7 @@ from resque.store.script import Script
 from resque.store.server import Server
 
 _REGISTER = Script.load("register")
+_CLAIM = Script.load("claim")
 _UNREGISTER = Script.load("unregister")
 _FINISH = Script.load("finish")
 
@@ -22,6 +23,17 @@ def register(server: Server, keys: Keys, worker_id: str, started: float) -> None
         [keys.workers, keys.worker_started(worker_id), keys.heartbeats],
         [worker_id, times.started(started), times.heartbeat(server_time(server))],
     )
+
+
+def heartbeat(server: Server, keys: Keys, worker_id: str) -> bytes:
+    """Return a worker's heartbeat as it stands there; nothing if there is none."""
+    found: bytes | None = server.call("HGET", keys.heartbeats, worker_id)
+    return found or b""
+
+
+def claim(server: Server, keys: Keys, worker_id: str, seen: bytes, beat: str) -> bool:
+    """Write an id's heartbeat if it is still the one that was seen; whether it was."""
+    return bool(server.run(_CLAIM, [keys.heartbeats], [worker_id, seen, beat]))
 
 
 def unregister(server: Server, keys: Keys, worker_id: str | bytes) -> None:

@@ -27,14 +27,16 @@ log = logging.getLogger(__name__)
 class Shift:
     """One stretch of work, from registration to unregistration."""
 
-    def __init__(self, worker: "Worker", interval: float, control: Control) -> None:
+    def __init__(
+        self, worker: "Worker", interval: float, control: Control, patience: Patience
+    ) -> None:
         self._worker = worker
         self._client = worker.client
         self._clock = worker.clock
         self._control = control
         self._title = Title(worker.title_prefix)
         self._pace = Pace(interval, worker.growth)
-        self._patience = Patience(control, worker.clock)
+        self._patience = patience
         burial = Burial(worker.client.server, worker.client.keys, self._report_dirty_exit)
         self._liveness = Liveness(
             worker.client, worker.id, worker.clock, burial, worker.heartbeat_interval

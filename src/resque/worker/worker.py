@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 from resque.application import APPLICATION
@@ -12,7 +13,7 @@ from resque.pace import Growth
 from resque.worker import identity, liveness, pruning
 from resque.worker.control import Control
 from resque.worker.loop import Shift
-from resque.worker.patience import GaveUpError
+from resque.worker.patience import GaveUpError, Patience
 from resque.worker_hooks import WorkerHooks
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class Worker:
         Raises QueueNameError, and EnvironmentValueError for a variable that makes no sense.
         """
         self.patterns = identity.queue_patterns(queues)
+        #: Under which it registers; ``work`` gives it another host's part if it is in use.
         self.id = identity.worker_id(self.patterns)
         self.client = client or APPLICATION.client
         self.clock: Clock = clock or SystemClock()
@@ -83,7 +85,14 @@ class Worker:
         as failed. USR1: end it, and go on. USR2, CONT: take no jobs, and take them again.
         """
         with Control(graceful_term=self.graceful_term) as control:
+            patience = Patience(control, self.clock)
             try:
-                Shift(self, interval, control).run()
+                self.id = patience.insist(partial(self._claim_id, set()))
+                Shift(self, interval, control, patience).run()
             except GaveUpError as error:
                 log.error("Leaving without a word to the server: %s", error)  # noqa: TRY400
+
+    def _claim_id(self, ours: set[bytes]) -> str:
+        # Whoever has missed a whole heartbeat is not there any more.
+        fresh = 2 * self.heartbeat_interval
+        return identity.claim_id(self.client, self.patterns, fresh, ours)

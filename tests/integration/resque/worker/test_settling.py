@@ -162,4 +162,4 @@ def test_without_a_fork_finishing_and_reserving_are_one_call(
         store.call("ECHO", "the end")
         calls = [c for c in monitor.read_until("the end") if c[0] == "EVALSHA"]
     assert store.stats() == (10, 0)
-    assert len(calls) == 13  # register, 10 and the one that finds nothing, unregister
+    assert len(calls) == 14  # claim, register, 10 and the one that finds nothing, unregister

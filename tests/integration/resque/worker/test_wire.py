@@ -12,7 +12,7 @@ FINISH = (
     "EVALSHA finish 5 NS:worker:ID NS:stat:processed NS:stat:processed:ID NS:stat:failed"
     " NS:stat:failed:ID"
 )
-SCRIPTS = ["register", "reserve", "finish", "unregister"]
+SCRIPTS = ["claim", "register", "reserve", "finish", "unregister"]
 
 
 @pytest.fixture
@@ -61,6 +61,11 @@ def test_a_life_with_one_job(listen, application, start_worker):
     )
     assert listen(lambda: start_worker("high", "low", interval=0)) == [
         "HELLO 3",
+        "HGET NS:workers:heartbeat ID",
+        "TIME",
+        "EVALSHA claim 1 NS:workers:heartbeat ID  HEARTBEAT",
+        "lua HGET NS:workers:heartbeat ID",
+        "lua HSET NS:workers:heartbeat ID HEARTBEAT",
         "SET NS:pruning_dead_workers_in_progress ID EX 60 NX",
         "HGETALL NS:workers:heartbeat",
         "TIME",
