@@ -6,16 +6,17 @@ PIP    := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 READY  := $(VENV)/.ready
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test chaos check fmt lock clean
+.PHONY: help demo test chaos chaos-jobs check fmt lock clean
 
 help:
-	@echo 'make demo    start a pool with a private server and work 1,000 jobs'
-	@echo 'make test    run all tests'
-	@echo 'make chaos   random disturbances of real pools; SCHEDULES=50, SEED=n ONLY=k runs one again'
-	@echo 'make check   formatting, lint and types, read only'
-	@echo 'make fmt     rewrite the code as make check wants it'
-	@echo 'make lock    resolve the versions in requirements/ anew'
-	@echo 'make clean   remove .venv and the caches'
+	@echo 'make demo        start a pool with a private server and work 1,000 jobs'
+	@echo 'make test        run all tests'
+	@echo 'make chaos       random disturbances of real pools; SCHEDULES=50, SEED=n ONLY=k runs one again'
+	@echo 'make chaos-jobs  kills and cut connections under numbered jobs; JOBS=5000 SEED=n'
+	@echo 'make check       formatting, lint and types, read only'
+	@echo 'make fmt         rewrite the code as make check wants it'
+	@echo 'make lock        resolve the versions in requirements/ anew'
+	@echo 'make clean       remove .venv and the caches'
 
 demo: $(READY)
 	@$(BIN)/python examples/demo.py
@@ -28,6 +29,11 @@ test: $(READY)
 SCHEDULES ?= 50
 chaos: $(READY)
 	@$(BIN)/python -m tests.chaos --schedules $(SCHEDULES) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+# Numbered jobs; at the end every one of them is accounted for. ARGS='--on-worker-death requeue'
+JOBS ?= 5000
+chaos-jobs: $(READY)
+	@$(BIN)/python -m tests.chaos_jobs --jobs $(JOBS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 check: $(READY)
 	@$(BIN)/ruff format --check .

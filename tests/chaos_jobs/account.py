@@ -1,0 +1,135 @@
+"""What became of each number: from the jobs' own notes, the failure records and the kills."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from itertools import pairwise
+
+#: Bytes of notes that may have come between a worker's end and the look at the file's size.
+_SLACK = 4096
+
+
+class Outcome(Enum):
+    """What became of one number."""
+
+    PERFORMED = "performed once"
+    PERFORMED_AND_FAILED = "performed, and recorded as failed"
+    RAISED = "failed by design, and recorded"
+    CUT_OFF = "cut off, and recorded as failed"
+    NOT_BEGUN = "recorded as failed before it began"
+    AGAIN = "cut off by its worker's death, performed again"
+    TWICE = "performed again, as its worker's death explains"
+    UNSENT = "perhaps never enqueued, and not seen"
+    LOST = "LOST"
+    UNEXPLAINED = "PERFORMED AGAIN WITHOUT A REASON"
+
+
+#: What must not be.
+FAULTS = (Outcome.LOST, Outcome.UNEXPLAINED)
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """A worker killed: the size of the notes before, and once it had ended, is when."""
+
+    worker: int
+    before: int
+    after: int
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One performance of a number, told by its process."""
+
+    pid: int
+    worker: int
+    place: int  #: of its start in the notes
+    is_done: bool = False
+
+
+@dataclass(slots=True)
+class Story:
+    """All that is known of one number."""
+
+    attempts: list[Attempt] = field(default_factory=list)
+    exceptions: list[str] = field(default_factory=list)  #: one for each failure record
+
+
+class Account:
+    """The stories of all numbers."""
+
+    def __init__(self, kills: Iterable[Kill], *, may_repeat: bool) -> None:
+        """``may_repeat``: a job whose worker was killed is performed again."""
+        self._kills: dict[int, list[Kill]] = {}
+        for kill in kills:
+            self._kills.setdefault(kill.worker, []).append(kill)
+        self._may_repeat = may_repeat
+        self._stories: dict[int, Story] = {}
+
+    def read_notes(self, notes: bytes) -> None:
+        """Take in the file that the jobs have written."""
+        place = 0
+        for line in notes.splitlines(keepends=True):
+            kind, number, pid, *worker = line.split()
+            attempts = self.story(int(number)).attempts
+            if kind == b"start":
+                attempts.append(Attempt(int(pid), int(worker[0]), place))
+            else:
+                own = next(a for a in reversed(attempts) if a.pid == int(pid))
+                own.is_done = True
+            place += len(line)
+
+    def add_failure(self, number: int, exception: str) -> None:
+        """Take in one failure record."""
+        self.story(number).exceptions.append(exception)
+
+    def story(self, number: int) -> Story:
+        """Return what is known of a number."""
+        return self._stories.setdefault(number, Story())
+
+    def outcomes(self, numbers: Iterable[int], uncertain: set[int]) -> Mapping[int, Outcome]:
+        """Return what became of each; ``uncertain`` are those perhaps never enqueued."""
+        return {n: self._outcome(self.story(n), is_certain=n not in uncertain) for n in numbers}
+
+    @property
+    def exceptions(self) -> Counter[str]:
+        """How many failure records name which exception."""
+        return Counter(name for story in self._stories.values() for name in story.exceptions)
+
+    @property
+    def repeated_records(self) -> list[int]:
+        """The numbers with more than one failure record."""
+        return sorted(n for n, story in self._stories.items() if len(story.exceptions) > 1)
+
+    def _outcome(self, story: Story, *, is_certain: bool) -> Outcome:
+        if len(story.attempts) > 1 and not self._is_explained(story.attempts):
+            return Outcome.UNEXPLAINED
+        done = sum(attempt.is_done for attempt in story.attempts)
+        if done == 0:
+            return _unperformed(story, is_certain=is_certain)
+        if done > 1:
+            return Outcome.TWICE
+        if story.exceptions:
+            return Outcome.PERFORMED_AND_FAILED
+        return Outcome.PERFORMED if len(story.attempts) == 1 else Outcome.AGAIN
+
+    def _is_explained(self, attempts: list[Attempt]) -> bool:
+        """Whether all but the last had their worker killed before the next one began."""
+        return self._may_repeat and all(
+            any(
+                kill.before <= later.place and attempt.place < kill.after + _SLACK
+                for kill in self._kills.get(attempt.worker, ())
+            )
+            for attempt, later in pairwise(attempts)
+        )
+
+
+def _unperformed(story: Story, *, is_certain: bool) -> Outcome:
+    if "RuntimeError" in story.exceptions:
+        return Outcome.RAISED
+    if story.exceptions:
+        return Outcome.CUT_OFF if story.attempts else Outcome.NOT_BEGUN
+    if story.attempts or is_certain:
+        return Outcome.LOST
+    return Outcome.UNSENT
