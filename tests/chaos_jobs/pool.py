@@ -23,10 +23,9 @@ def hasten(worker):
     worker.heartbeat_interval = 1.0
     worker.prune_interval = 10.0  # a dead worker that nobody else sees to is found then
 
-worker_pool(9, interval=0.1, name="chaos"{options})
-queue("a")
-queue("b", count=6)
-queue("c", count=3)
+worker_pool(4, "b", "c", interval=0.1{options})
+worker_pool(3, "c", "d", interval=0.1{options})
+worker_pool(2, "d", "b", interval=0.1{options})
 worker("*", interval=0.1{options})
 """
 _RESQUED = pathlib.Path(sys.executable).with_name("resqued")

@@ -6,20 +6,19 @@ from random import Random
 from resque.client import Resque
 from resque.errors import ResqueError, ServerUnavailable
 
-#: The queues, and how often each is chosen; only the worker of all queues works the last one.
-QUEUES = {"a": 50, "b": 30, "c": 18, "d": 2}
-#: Jobs that are sent at once, and that may wait before more are sent.
-_BATCH = 40
-_MOST = 300
-#: Seconds between two looks at queues that are full, or for a server that is away.
+#: The queues; only the worker of all queues works the first.
+QUEUES = ("a", "b", "c", "d")
+#: Jobs to which each queue is filled up.
+_FULL = 100
+#: Seconds between two looks.
 _PAUSE = 0.05
 
 
 class Producer:
     """A thread that goes on until ``count`` numbers are enqueued for certain.
 
-    A batch whose reply was lost may have arrived or not: its numbers are ``uncertain``, and others
-    are sent in their place.
+    All queues are kept filled, so that no worker ever waits. Numbers whose reply was lost may have
+    arrived or not: they are ``uncertain``, and others are sent in their place.
     """
 
     def __init__(self, client: Resque, count: int, seed: int) -> None:
@@ -52,28 +51,29 @@ class Producer:
         return self._count - (self.next - len(self.uncertain))
 
     def _run(self) -> None:
-        while not (self.is_done or self._is_over.is_set()):
+        while not (self.is_done or self._is_over.wait(_PAUSE)):
             try:
-                is_full = sum(self._client.queue_sizes().values()) > _MOST
+                sizes = self._client.queue_sizes()
             except ResqueError:
-                is_full = True  # nothing can be sent
-            if is_full or not self._send(range(self.next, self.next + min(_BATCH, self._left))):
-                self._is_over.wait(_PAUSE)
+                continue  # the server is away
+            room = [queue for queue in QUEUES for _ in range(_FULL - sizes.get(queue, 0))]
+            self._chance.shuffle(room)
+            if room:
+                self._send(room[: self._left])
 
-    def _send(self, numbers: range) -> bool:
-        """Send a batch; False if it has certainly not arrived."""
-        names = self._chance.choices(list(QUEUES), list(QUEUES.values()), k=len(numbers))
+    def _send(self, queues: list[str]) -> None:
+        """Send the next numbers, each to its queue; none if that has certainly not worked."""
+        numbers = range(self.next, self.next + len(queues))
         jobs = [
             self._client.prepare_to(queue, "Chaos", number)
-            for queue, number in zip(names, numbers, strict=True)
+            for queue, number in zip(queues, numbers, strict=True)
         ]
         try:
             self._client.enqueue_many(jobs)
         except ServerUnavailable as error:
             if not error.was_sent:
-                return False
+                return
             self.uncertain.update(numbers)
         except ResqueError:  # of several commands, some may have been run
             self.uncertain.update(numbers)
         self.next = numbers.stop
-        return True

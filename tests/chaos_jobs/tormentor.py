@@ -46,7 +46,7 @@ class Tormentor:
         self._restarts = [
             jobs * (part + chance.uniform(0.1, 0.8)) / _RESTARTS for part in range(_RESTARTS)
         ]
-        self._next = 0.0
+        self._next = 1.0  # a job: from then on the master acts on signals
         self.events: Counter[str] = Counter()
         self.kills: list[Kill] = []  #: of workers
 
