@@ -260,6 +260,19 @@ class PruneDeadWorkerDirtyExit(DirtyExit):
         self.job = job
 
 
+class PoisonJob(DirtyExit):
+    """A job has taken too many workers along, and is not put back into its queue again."""
+
+    resque_name = "Resque::PoisonJob"  #: what the failure record says
+
+    def __init__(self, deaths: int) -> None:
+        """``deaths`` is how many workers have died in it, the last one included."""
+        plural = "" if deaths == 1 else "s"
+        super().__init__(f"Job has killed {deaths} worker{plural}, and is not tried again")
+        self.args = (deaths,)
+        self.deaths = deaths
+
+
 class UnknownBackendError(ResqueError):
     """No failure backend has this name."""
 

@@ -64,6 +64,10 @@ class Keys:
         """Integer: the same for one worker."""
         return f"{self.namespace}:stat:{name}:{worker_id}"
 
+    def deaths(self, digest: str) -> str:
+        """Integer with a TTL, ours: how many workers have died in the job of this digest."""
+        return f"{self.namespace}:deaths:{digest}"
+
     @property
     def failed(self) -> str:
         """List: failure records."""

@@ -34,6 +34,11 @@ def remove_worker(client: "Client", worker_id: str) -> None:
 
 
 def _report(client: "Client", reserved: Reserved, worker_id: str, error: DirtyExit) -> None:
+    client.failure_backend.save(failed_job(client, reserved, worker_id, error))
+
+
+def failed_job(client: "Client", reserved: Reserved, worker_id: str, error: DirtyExit) -> FailedJob:
+    """Return what to save of a job that nobody will finish, its on_failure hooks run here."""
     text = str(error)
     try:
         job = Job(reserved.queue, Payload.decode(reserved.element), client.registry)
@@ -41,9 +46,9 @@ def _report(client: "Client", reserved: Reserved, worker_id: str, error: DirtyEx
     except DecodeError:  # it never was a job, and has no hooks
         pass
     except FailureHookError as additional:
-        log.warning("Removing worker %s: %s", worker_id, additional)
+        log.warning("The job of worker %s: %s", worker_id, additional)
         text = f"{text}\n{additional}"
-    failed = FailedJob(
+    return FailedJob(
         queue=reserved.queue,
         element=reserved.element,
         worker_id=worker_id,
@@ -51,4 +56,3 @@ def _report(client: "Client", reserved: Reserved, worker_id: str, error: DirtyEx
         failed_at=SystemClock().epoch(),
         exception=error,
     )
-    client.failure_backend.save(failed)

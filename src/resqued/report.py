@@ -18,6 +18,16 @@ from contextvars import ContextVar
 _say: ContextVar[Callable[[str, str | None], None] | None] = ContextVar("say", default=None)
 
 
+def known_as(name: str) -> None:
+    """Say under which name this worker is known to those it works for.
+
+    It comes back in the ``WorkerDeath`` that the factory's ``recover`` gets.
+    """
+    say = _say.get()
+    if say is not None:
+        say("known", name)
+
+
 def work_begun() -> None:
     """Say that this worker has registered wherever it must, and takes jobs from now on.
 

@@ -54,7 +54,7 @@ MAY_IMPORT = {
         "resqued.process",
         "resqued.exit_codes",
     ),
-    "resqued.worker.factory": ("resque.worker",),
+    "resqued.worker.factory": ("resqued.worker.death", "resque.worker"),
     "resqued.testing": (
         "resqued.config",
         "resqued.worker.summary",

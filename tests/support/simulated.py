@@ -68,7 +68,13 @@ class File:
     def config(self) -> Config:
         """Return what loading it gives."""
         workers = tuple(WorkerSpec(queues=q, interval=1.0, pool=None) for q in self.lists)
-        return Config(paths=(), workers=workers, hooks=Hooks(), boot_timeout=10.0)
+        return Config(
+            paths=(),
+            workers=workers,
+            hooks=Hooks(),
+            worker_factory=list,  # never called, and without a way with dead workers
+            boot_timeout=10.0,
+        )
 
 
 class Witness(Protocol):
@@ -450,7 +456,7 @@ class World:
             listener.workers = app._boot()
         else:
             app.tick(listener.workers)
-        if app._state is listener_app.State.SHUTDOWN and not listener.workers.has_processes:
+        if app._state is listener_app.State.SHUTDOWN and not listener.workers.is_busy:
             self.end(listener)
 
     def build(self, worker: Process) -> None:

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 #: What time can mend: a restart, a failover, a server that is full or still loads its data.
-_PASSING = (ServerUnavailable, ProtocolError, ReplyError, AuthenticationError, ServerVersionError)
+PASSING = (ServerUnavailable, ProtocolError, ReplyError, AuthenticationError, ServerVersionError)
 #: Seconds between the tries: the first and the longest pause.
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
@@ -47,7 +47,7 @@ class Patience:
         """
         try:
             return step()
-        except _PASSING as error:
+        except PASSING as error:
             log.warning("Trying again until the server is well: %s", error)
         result = self._repeat(step)
         log.info("The server is well again")
@@ -62,7 +62,7 @@ class Patience:
                 give_up_at = self._clock.now() + _LAST_TRIES
             try:
                 return step()
-            except _PASSING as error:
+            except PASSING as error:
                 if give_up_at is not None and self._clock.now() >= give_up_at:
                     raise GaveUpError(str(error)) from error
             pause = min(pause * 2, _LONGEST_PAUSE if give_up_at is None else 1.0)

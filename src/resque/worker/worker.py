@@ -22,6 +22,10 @@ log = logging.getLogger(__name__)
 class JobObserver(Protocol):
     """Who is told of each job, in the worker's process; must not wait, and must not raise."""
 
+    def known_as(self, name: str) -> None:
+        """Called once, with the worker's id, before it takes a job under it."""
+        ...
+
     def work_begun(self) -> None:
         """Called once, when the worker has registered and first finds nothing to do."""
         ...
@@ -88,6 +92,8 @@ class Worker:
             patience = Patience(control, self.clock)
             try:
                 self.id = patience.insist(partial(self._claim_id, set()))
+                if self.job_observer is not None:
+                    self.job_observer.known_as(self.id)
                 Shift(self, interval, control, patience).run()
             except GaveUpError as error:
                 log.error("Leaving without a word to the server: %s", error)  # noqa: TRY400

@@ -10,7 +10,13 @@ from typing import Any, TypeVar, Unpack
 from resqued.config.call import Call, QueueNames, begin, flattened
 from resqued.config.display import shown
 from resqued.config.hooks import BeforeForkContext
-from resqued.config.model import DEFAULT_INTERVAL, PoolSpec, QueueSpec, WorkerSpec
+from resqued.config.model import (
+    DEFAULT_INTERVAL,
+    DEFAULT_MAX_DEATHS,
+    PoolSpec,
+    QueueSpec,
+    WorkerSpec,
+)
 from resqued.config.options import (
     POOL_CHECKS,
     QUEUE_CHECKS,
@@ -49,14 +55,22 @@ AnyFactory = TypeVar("AnyFactory", bound=Callable[[list[str]], Any])
 def worker(*queues: QueueNames, **options: Unpack[WorkerOptions]) -> None:
     """Ask for one worker for exactly these queues, in order of priority; for all if none is named.
 
-    Options: ``interval``, seconds between two looks for work (5.0); ``shuffle_queues`` (False).
+    Options: ``interval``, seconds between two looks for work (5.0); ``shuffle_queues`` (False);
+    ``on_worker_death``, "fail" or "requeue" for the job of a worker that dies ("fail");
+    ``max_deaths``, after so many a job fails all the same (3).
     """
     call = begin("worker")
     names = call.queues(queues)
     accepted = call.options(options, WORKER_CHECKS)
     shuffle = call.recorder.shuffle if accepted.get("shuffle_queues") else None
     call.recorder.workers.append(
-        WorkerSpec(queues=queue_list(names, shuffle), interval=_interval(accepted), pool=None)
+        WorkerSpec(
+            queues=queue_list(names, shuffle),
+            interval=_interval(accepted),
+            pool=None,
+            on_worker_death=accepted.get("on_worker_death", "fail"),
+            max_deaths=accepted.get("max_deaths", DEFAULT_MAX_DEATHS),
+        )
     )
 
 
@@ -66,7 +80,8 @@ def worker_pool(size: int, *queues: QueueNames, **options: Unpack[PoolOptions]) 
     Queues named here are served by all its workers, before those of the ``queue`` calls.
 
     Options: ``name`` (pool-1, pool-2, ...); ``interval``, seconds between two looks for work
-    (5.0); ``shuffle_queues`` gives each worker an order of its own (False).
+    (5.0); ``shuffle_queues`` gives each worker an order of its own (False); ``on_worker_death``
+    and ``max_deaths`` as for ``worker``.
     """
     call = begin("worker_pool")
     call.accepts(size, complaint_about_size)  # a wrong size fails the load before it is used
@@ -77,6 +92,8 @@ def worker_pool(size: int, *queues: QueueNames, **options: Unpack[PoolOptions]) 
         size=size,
         interval=_interval(accepted),
         shuffle_queues=accepted.get("shuffle_queues", False),
+        on_worker_death=accepted.get("on_worker_death", "fail"),
+        max_deaths=accepted.get("max_deaths", DEFAULT_MAX_DEATHS),
         queues=tuple(QueueSpec(name=name) for name in names),
     )
     _refuse_second_pool_of_this_name(call, pool.name)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from resqued.config.hooks import Hook
 
@@ -10,6 +10,11 @@ from resqued.config.hooks import Hook
 DEFAULT_INTERVAL: Final = 5.0
 #: Seconds from TERM or INT to KILL, unless a file says otherwise.
 DEFAULT_STOP_TIMEOUT: Final = 15.0
+
+#: How many workers a job that is put back may take along, unless ``max_deaths=`` says otherwise.
+DEFAULT_MAX_DEATHS: Final = 3
+#: What becomes of the job of a worker that dies: it is recorded as failed, or put back.
+DeathPolicy: TypeAlias = Literal["fail", "requeue"]
 
 #: Builds the object whose ``work(interval)`` a worker process calls, from the queues' names.
 WorkerFactory: TypeAlias = Callable[[list[str]], Any]
@@ -22,6 +27,8 @@ class WorkerSpec:
     queues: tuple[str, ...]  #: in order of priority, already shuffled where that was asked for
     interval: float  #: seconds, passed to the worker's ``work``
     pool: str | None  #: the name of its pool; None for a ``worker()``
+    on_worker_death: DeathPolicy = "fail"  #: what becomes of its job, should it die
+    max_deaths: int = DEFAULT_MAX_DEATHS  #: so many workers killed, a job is not put back again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +48,8 @@ class PoolSpec:
     size: int  #: 0 is an emptied pool
     interval: float
     shuffle_queues: bool = False
+    on_worker_death: DeathPolicy = "fail"
+    max_deaths: int = DEFAULT_MAX_DEATHS
     queues: tuple[QueueSpec, ...] = ()  #: in the order of the calls
 
 

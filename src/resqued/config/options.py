@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final, TypeAlias, TypedDict
 
 from resqued.config import values
+from resqued.config.model import DeathPolicy
 
 
 class WorkerOptions(TypedDict, total=False):
@@ -14,6 +15,8 @@ class WorkerOptions(TypedDict, total=False):
 
     interval: float  #: seconds between two looks for work
     shuffle_queues: bool  #: put the queues into a random order, once for each worker
+    on_worker_death: DeathPolicy  #: what becomes of the job of a worker that dies
+    max_deaths: int  #: so many workers killed, a job is not put back again
 
 
 class PoolOptions(WorkerOptions, total=False):
@@ -34,6 +37,8 @@ Checks: TypeAlias = Mapping[str, values.Check]
 WORKER_CHECKS: Final[Checks] = {
     "interval": values.complaint_about_interval,
     "shuffle_queues": values.complaint_about_switch,
+    "on_worker_death": values.complaint_about_policy,
+    "max_deaths": values.complaint_about_deaths,
 }
 POOL_CHECKS: Final[Checks] = {**WORKER_CHECKS, "name": values.complaint_about_pool_name}
 QUEUE_CHECKS: Final[Checks] = {

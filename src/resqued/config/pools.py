@@ -22,6 +22,8 @@ def expand(pool: PoolSpec, shuffle: Shuffle) -> tuple[WorkerSpec, ...]:
             queues=queue_list(_queues_of(number, pool), shuffle if pool.shuffle_queues else None),
             interval=pool.interval,
             pool=pool.name,
+            on_worker_death=pool.on_worker_death,
+            max_deaths=pool.max_deaths,
         )
         for number in range(1, pool.size + 1)
     )

@@ -14,6 +14,9 @@ MAX_POOL_SIZE: Final = 100_000
 #: About 11 days; the kernel's poll takes no more than 2**31 ms.
 MAX_SECONDS: Final = 1_000_000
 
+#: More than any job should be given.
+MAX_DEATHS: Final = 1_000_000
+
 #: Control characters, line and paragraph separators, and halves of characters (surrogates).
 _NOT_IN_NAMES: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
@@ -78,6 +81,18 @@ def complaint_about_timeout(seconds: object) -> str | None:
 def complaint_about_switch(value: object) -> str | None:
     """A switch is exactly on or off; a string would always be on."""
     return None if isinstance(value, bool) else "must be True or False"
+
+
+def complaint_about_policy(policy: object) -> str | None:
+    """There are two ways with a dead worker's job."""
+    return None if policy in ("fail", "requeue") else 'must be "fail" or "requeue"'
+
+
+def complaint_about_deaths(count: object) -> str | None:
+    """1 never puts a job back."""
+    if _is_whole(count) and 1 <= count <= MAX_DEATHS:
+        return None
+    return f"must be a whole number from 1 to {MAX_DEATHS}"
 
 
 def complaint_about_hook(hook: object) -> str | None:

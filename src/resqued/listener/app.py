@@ -12,6 +12,7 @@ from resqued.ipc import messages
 from resqued.ipc.channel import Channel
 from resqued.listener import boot
 from resqued.listener.boot import BootError
+from resqued.listener.recovery import Recoveries
 from resqued.listener.workers import Workers
 from resqued.log import LogFile
 from resqued.process import kernel
@@ -19,7 +20,10 @@ from resqued.process.signals import HANDLED, SignalInbox
 from resqued.process.title import set_title
 from resqued.process.waiter import Waiter
 from resqued.worker.child import WorkerTask, run_worker
+from resqued.worker.death import WorkerDeath
+from resqued.worker.factory import DefaultFactory, recovery_of
 from resqued.worker.gate import Ticket
+from resqued.worker.recovery import RecoveryTask, run_recovery
 
 log = logging.getLogger(__name__)
 
@@ -60,12 +64,12 @@ class Listener:
         self._title = ""
 
     def run(self) -> ExitCode:
-        """Load everything, then supervise until told to stop and every worker has left."""
+        """Load everything, then supervise until told to stop, and all has been seen to."""
         with self._signals:
             self._show_title(0, 0)
             try:
                 workers = self._boot()
-                while self._state is not State.SHUTDOWN or workers.has_processes:
+                while self._state is not State.SHUTDOWN or workers.is_busy:
                     self.tick(workers)
             except BootError as error:
                 self._channel.send_now(
@@ -82,7 +86,7 @@ class Listener:
         self._show_title(workers.alive, workers.configured)
         if not self._channel.is_closed:
             self._waiter.watch_writing(self._channel, wanted=self._channel.has_output)
-        ready = self._waiter.wait(workers.next_step_in if self._state is State.RUNNING else None)
+        ready = self._waiter.wait(None if self._state is State.PROVING else workers.next_step_in)
         # Before anything is reaped: who ends after that must be able to wake the next wait.
         received = self._signals.drain()
         self._read_master(workers)
@@ -123,10 +127,7 @@ class Listener:
     def _workers(self, config: Config) -> Workers:
         def body(spec: WorkerSpec, ticket: Ticket, *, is_canary: bool) -> int:
             """In the forked child: let go of what is the listener's, then work."""
-            workers.close()
-            self._channel.close()
-            self._waiter.close()
-            self._signals.close()
+            self._let_go(workers)
             return run_worker(
                 WorkerTask(
                     spec=spec,
@@ -139,8 +140,24 @@ class Listener:
                 )
             )
 
-        workers = Workers(config, self._channel, self._waiter, self._clock, body)
+        recover = recovery_of(config.worker_factory or DefaultFactory())
+
+        def recovery_body(death: WorkerDeath, seconds: float) -> int:
+            """In the forked child, likewise."""
+            assert recover is not None
+            self._let_go(workers)
+            return run_recovery(RecoveryTask(recover, death, seconds, self._order.file_limit))
+
+        recoveries = Recoveries(recovery_body if recover else None, self._clock)
+        workers = Workers(config, self._channel, self._waiter, self._clock, body, recoveries)
         return workers
+
+    def _let_go(self, workers: Workers) -> None:
+        """In a forked child: close its copies of what is the listener's."""
+        workers.close()
+        self._channel.close()
+        self._waiter.close()
+        self._signals.close()
 
     def _read_master(self, workers: Workers) -> None:
         self._channel.flush()

@@ -46,12 +46,21 @@ class Process:
         self.is_ready = False  #: whether it waits at its gate
         self.announces = False  #: whether it will say when it has begun to work
         self.has_begun = False  #: whether it has said so
-        self.opened_at = 0.0  #: when it was let through
+        self.is_let_through = False  #: whether its gate was opened
+        self.opened_at = 0.0  #: when
         self.is_at_work = False  #: whether the master has been told that it works
         self.is_watched = False  #: whether the master has said that it watches it
         self.failure: str | None = None  #: what it has said of why it cannot start
+        self.name: str | None = None  #: under which it has said that it is known
         self.job: str | None = None  #: what it has said that it works on
         self.status: ExitStatus | None = None  #: how it has ended
+
+    @property
+    def may_have_left_a_job(self) -> bool:
+        """Whether it has ended, and not as one that has handed over all it had."""
+        if self.status is None or not self.is_let_through:
+            return False
+        return self.status.code != 0 or self.job is not None
 
     def listen(self) -> None:
         """Take in what the worker says."""
@@ -60,6 +69,8 @@ class Process:
                 case "ready", [] | ["announces"]:
                     self.is_ready = True
                     self.announces = bool(rest)
+                case "known", [str(name)]:
+                    self.name = name
                 case "working", []:
                     self.has_begun = True
                 case "failed", [str(reason)]:
@@ -132,6 +143,7 @@ class WorkerSlot:
         if not (process.is_ready and process.is_watched):
             return False
         self.state = SlotState.WORKING
+        process.is_let_through = True
         process.opened_at = self._clock.now()
         process.gate.open()
         return True
@@ -204,8 +216,8 @@ class WorkerSlot:
         return WorkerSummary(self.spec.queues, life, status) if worked else None
 
     def _end_left_overs(self, status: ExitStatus) -> None:
-        """Kill what a killed worker has left in its process group: nothing may run unseen."""
-        if status.signal is not None:
+        """Kill what a worker that did not leave well has in its group: nothing may run unseen."""
+        if status.signal is not None or status.code:
             signals.send_group(status.pid, Signals.SIGKILL)
 
     def _log_end(self, status: ExitStatus, *, told: bool) -> None:

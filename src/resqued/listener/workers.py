@@ -9,10 +9,12 @@ from resqued.config.hooks import run_hooks
 from resqued.config.model import Config, WorkerSpec
 from resqued.ipc import messages
 from resqued.ipc.channel import Channel
-from resqued.listener.slots import SlotState, WorkerSlot
+from resqued.listener.recovery import Recoveries
+from resqued.listener.slots import Process, SlotState, WorkerSlot
 from resqued.process import limits
 from resqued.process.limits import TimeOverError, time_limit
 from resqued.process.waiter import Source, Waiter
+from resqued.worker.death import WorkerDeath
 from resqued.worker.gate import Gate, Ticket
 from resqued.worker.summary import WorkerSummary
 
@@ -34,9 +36,16 @@ class Workers:
     """All slots of one generation, and what is said to the master about them."""
 
     def __init__(
-        self, config: Config, channel: Channel, waiter: Waiter, clock: Clock, body: WorkerBody
+        self,
+        config: Config,
+        channel: Channel,
+        waiter: Waiter,
+        clock: Clock,
+        body: WorkerBody,
+        recoveries: Recoveries,
     ) -> None:
         self._after_exit = config.hooks.after_exit
+        self._recoveries = recoveries
         self._channel = channel
         self._waiter = waiter
         self._body = body
@@ -56,14 +65,15 @@ class Workers:
         return sum(slot.is_occupied for slot in self._slots)
 
     @property
-    def has_processes(self) -> bool:
-        """Whether a worker or a canary is left."""
-        return any(slot.process is not None for slot in self._slots)
+    def is_busy(self) -> bool:
+        """Whether a worker or a canary is left, or a dead one still to be seen to."""
+        return any(slot.process is not None for slot in self._slots) or self._recoveries.is_busy
 
     @property
     def next_step_in(self) -> float | None:
-        """Seconds until a slot's backoff, or a worker's time to announce itself, is over."""
-        due = (seconds for slot in self._slots for seconds in (slot.due_in, slot.announced_in))
+        """Seconds until a backoff, a worker's time to announce itself, or a recovery's is over."""
+        due = [seconds for slot in self._slots for seconds in (slot.due_in, slot.announced_in)]
+        due.append(self._recoveries.next_step_in)
         return min((seconds for seconds in due if seconds is not None), default=None)
 
     # --- proof ----------------------------------------------------------------------------
@@ -170,10 +180,15 @@ class Workers:
         self._may_reap = True
 
     def reap(self) -> None:
-        """Take in which workers have ended, and run the ``after_exit`` hooks for them."""
+        """Take in which workers have ended, and run the ``after_exit`` hooks for them.
+
+        Before any hook, which may take its time, somebody begins to see to what they have left.
+        """
+        self._recoveries.step()
         if not self._may_reap:
             return
         self._may_reap = False
+        summaries = []
         for slot in self._slots:
             process = slot.process
             if process is None:
@@ -185,7 +200,11 @@ class Workers:
                 self._waiter.forget_if_watched(process.gate)
                 process.gate.close()
             if summary is not None:
-                self._run_after_exit(summary)
+                summaries.append(summary)
+                if process.may_have_left_a_job:
+                    self._recoveries.begin(_death(process, slot.spec))
+        for summary in summaries:
+            self._run_after_exit(summary)
 
     def close(self) -> None:
         """In a forked child: let go of the gates of the others."""
@@ -218,3 +237,9 @@ class Workers:
             log.error("after_exit took more than %g s and was cut off", AFTER_EXIT_TIMEOUT)  # noqa: TRY400
         except Exception:
             log.exception("An after_exit hook failed")
+
+
+def _death(process: Process, spec: WorkerSpec) -> WorkerDeath:
+    return WorkerDeath(
+        process.pid, process.name, spec.queues, spec.on_worker_death, spec.max_deaths
+    )

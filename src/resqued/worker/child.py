@@ -12,7 +12,7 @@ from resqued.config.model import Config, WorkerSpec
 from resqued.exit_codes import ExitCode
 from resqued.process import kernel, lifeline, limits, signals
 from resqued.process.title import set_title
-from resqued.worker.factory import Work, default_factory
+from resqued.worker.factory import DefaultFactory, Work
 from resqued.worker.gate import Ticket
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ def run_worker(task: WorkerTask) -> int:
 def _build(task: WorkerTask) -> Work | None:
     """Return the worker object, its hooks done; None if that failed, which has been said."""
     try:
-        factory = task.config.worker_factory or default_factory
+        factory = task.config.worker_factory or DefaultFactory()
         worker: Work = factory(list(task.spec.queues))
         if not callable(getattr(worker, "work", None)):
             raise TypeError(f"the factory returned {worker!r}, which has no method work")  # noqa: TRY301
@@ -90,6 +90,10 @@ class _Observer:
 
     def __init__(self, follow_log: Callable[[], None]) -> None:
         self._follow_log = follow_log
+
+    def known_as(self, name: str) -> None:
+        """Called once, in the worker, with the id that it takes, before it uses it."""
+        report.known_as(name)
 
     def work_begun(self) -> None:
         """Called once, in the worker, when it has registered and waits for jobs."""

@@ -454,14 +454,14 @@ def test_what_a_killed_worker_has_left_is_killed(story: Story):
             ticket.say("job", str(os.getpid()))
             signal.pause()
         ticket.wait()
-        return 5
+        return status
 
     left = []
-    for by_signal in (True, False):
+    for status in (-Signals.SIGKILL, 5, 0):
         story.start(leave_a_child)
         story.hear("job")
         left.append(os.pidfd_open(int(story.process.job or "")))
-        if by_signal:
+        if status < 0:
             os.kill(story.slot.pid, Signals.SIGKILL)
             story.watched()
         else:
@@ -470,8 +470,9 @@ def test_what_a_killed_worker_has_left_is_killed(story: Story):
         story.reap()
 
     assert select.select([left[0]], [], [], 10)[0]
-    assert not select.select([left[1]], [], [], 0.05)[0]
-    signal.pidfd_send_signal(left[1], Signals.SIGKILL)
+    assert select.select([left[1]], [], [], 10)[0]
+    assert not select.select([left[2]], [], [], 0.05)[0]
+    signal.pidfd_send_signal(left[2], Signals.SIGKILL)
 
 
 @told

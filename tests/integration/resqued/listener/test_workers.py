@@ -8,8 +8,10 @@ from resqued.config.model import Config, Hooks, WorkerSpec
 from resqued.ipc import messages
 from resqued.ipc.channel import Channel
 from resqued.ipc.messages import Message
+from resqued.listener.recovery import Recoveries
 from resqued.listener.workers import Workers
 from resqued.process.waiter import Waiter
+from resqued.worker.death import WorkerDeath
 from resqued.worker.gate import Ticket
 from resqued.worker.summary import WorkerSummary
 from tests.support.clock import HandTurnedClock
@@ -28,7 +30,16 @@ class Story:
         specs = [WorkerSpec(queues=(queue,), interval=5.0, pool=None) for queue in queues]
         hooks = Hooks(after_exit=(self.ended.append,))
         config = Config(paths=("x.py",), workers=tuple(specs), hooks=hooks)
-        self.workers = Workers(config, ours, self.waiter, HandTurnedClock(), self._work)
+        clock = HandTurnedClock()
+        recoveries = Recoveries(self._recover, clock)
+        self.workers = Workers(config, ours, self.waiter, clock, self._work, recoveries)
+
+    @staticmethod
+    def _recover(death: WorkerDeath, _seconds: float) -> int:
+        """Leave a mark in the working directory."""
+        with open(f"recovered-{death.pid}", "x") as file:
+            file.write(",".join(death.queues))
+        return 0
 
     @staticmethod
     def _work(_spec: WorkerSpec, ticket: Ticket, *, is_canary: bool) -> int:

@@ -334,6 +334,7 @@ def test_a_worker_that_asks_for_an_observer_gets_one(lifeline: Lifeline):
         job_observer: Any = None
 
         def work(self, interval: float) -> None:
+            self.job_observer.known_as("host:1:q")
             self.job_observer.work_begun()
             self.job_observer.job_started("A")
             self.note("the job")
@@ -344,7 +345,7 @@ def test_a_worker_that_asks_for_an_observer_gets_one(lifeline: Lifeline):
     worker.gate.open()
 
     assert worker.wait() == 0
-    assert worker.said[1:] == [["working"], ["job", "A"], ["idle"]]
+    assert worker.said[1:] == [["known", "host:1:q"], ["working"], ["job", "A"], ["idle"]]
     assert calls()[1:] == ["follow", "the job", "follow"]
 
 

@@ -14,12 +14,18 @@ from resqued.config.loader import load
 from resqued.config.source import resolve_path
 from resqued.errors import ResquedError
 
-WORKER_OPTIONS = "no such option; worker knows interval, shuffle_queues"
-POOL_OPTIONS = "no such option; worker_pool knows interval, name, shuffle_queues"
+WORKER_OPTIONS = (
+    "no such option; worker knows interval, max_deaths, on_worker_death, shuffle_queues"
+)
+POOL_OPTIONS = (
+    "no such option; worker_pool knows interval, max_deaths, name, on_worker_death, shuffle_queues"
+)
 SIZE = "the size must be a whole number from 0 to 100000"
 INTERVAL = "must be a number of seconds from 0 to 1000000"
 TIMEOUT = "must be a number of seconds above 0, at most 1000000"
 COUNT = "must be a whole number, 0 or more"
+POLICY = 'must be "fail" or "requeue"'
+DEATHS = "must be a whole number from 1 to 1000000"
 PERCENT = "must be a whole number from 0 to 100"
 HOOK_ARGUMENTS = "a hook must take one argument or none"
 HOOK_PLAIN = "a hook must be a plain function, neither async nor a generator"
@@ -56,6 +62,13 @@ MISTAKES = [
         'worker_pool(1, shuffle_queues="no")',
         'c.py:1: worker_pool(shuffle_queues="no"): must be True or False',
     ),
+    ('worker(on_worker_death="retry")', f'c.py:1: worker(on_worker_death="retry"): {POLICY}'),
+    ("worker_pool(1, on_worker_death=1)", f"c.py:1: worker_pool(on_worker_death=1): {POLICY}"),
+    ("worker(max_deaths=0)", f"c.py:1: worker(max_deaths=0): {DEATHS}"),
+    ("worker(max_deaths=True)", f"c.py:1: worker(max_deaths=True): {DEATHS}"),
+    ("worker(max_deaths=2.5)", f"c.py:1: worker(max_deaths=2.5): {DEATHS}"),
+    ("worker(max_deaths=10**5000)", f"c.py:1: worker(max_deaths=<int>): {DEATHS}"),
+    ('worker_pool(1, max_deaths="3")', f'c.py:1: worker_pool(max_deaths="3"): {DEATHS}'),
     # queues' names
     ("worker(3)", "c.py:1: worker(3): a queue's name must be a string"),
     ("worker(None)", "c.py:1: worker(None): a queue's name must be a string"),

@@ -1,0 +1,202 @@
+"""What becomes of the jobs of the default workers that are killed under the daemon."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from resque.client import Resque
+from resque.registry import Registry
+from resque.store.server import connect
+from tests.support import processes
+from tests.support.daemon import Daemon
+from tests.support.processes import Process
+from tests.support.server import ValkeyServer
+
+#: The application: what its jobs have begun, and in which process.
+JOBS = """
+import os, pathlib, signal, time
+import resque
+
+def note(*words):
+    with open("begun", "a") as file:
+        file.write(" ".join(map(str, words)) + "\\n")
+
+@resque.job(queue="q", name="Wait")
+class Wait:
+    @staticmethod
+    def perform(number):
+        note(number, os.getpid(), os.getppid())
+        while not os.path.exists("finish"):
+            time.sleep(0.01)
+        pathlib.Path(f"done-{number}").touch()
+
+    @staticmethod
+    def on_failure_note(error, number):
+        pathlib.Path("told").write_text(f"{type(error).__name__} {number}")
+
+@resque.job(queue="q", name="Poison")
+def poison():
+    note("poison", os.getpid(), os.getppid())
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(60)
+"""
+
+#: Seconds from a worker's death until its job is seen to.
+SOON = 1.0
+
+
+class Pool:
+    """A daemon with real workers for the queue ``q``, and the server that they work with."""
+
+    def __init__(self, daemon: Daemon, server: ValkeyServer, client: Resque) -> None:
+        self.daemon = daemon
+        self.server = server
+        self.client = client
+
+    def start(self, count: int, options: str = "") -> None:
+        """Start, and wait until all workers wait for jobs."""
+        self.daemon.write("myapp.py", JOBS)
+        self.daemon.start(
+            f"import myapp\nworker_pool({count}, 'q', interval=0.05{options})\n",
+            environment={"REDIS_URL": self.server.url},
+        )
+        self.daemon.wait_for_workers(count)
+
+    def begun(self, name: str, times: int = 1) -> list[tuple[Process, Process]]:
+        """Wait until jobs have begun ``times`` times; return the job's and the worker's process."""
+
+        def pids() -> list[tuple[int, int]]:
+            lines = [line.split() for line in self.daemon.read("begun").splitlines()]
+            return [(int(job), int(worker)) for what, job, worker in lines if what == name]
+
+        self.daemon.wait_until(lambda: len(pids()) >= times, f"{name} begun {times} times")
+        found = [(processes.find(job), processes.find(worker)) for job, worker in pids()]
+        return [(job, worker) for job, worker in found if job and worker]
+
+    def failures(self) -> list[dict[str, Any]]:
+        """Return the failure records."""
+        keys = self.client.keys
+        return [json.loads(r) for r in self.client.server.call("LRANGE", keys.failed, 0, -1)]
+
+    def traces(self, worker: Process) -> list[str]:
+        """Return the keys that speak of a worker, and its entries in the others."""
+        call, keys = self.client.server.call, self.client.keys
+        ids = [*call("KEYS", "*"), *call("SMEMBERS", keys.workers), *call("HKEYS", keys.heartbeats)]
+        return [i.decode() for i in ids if f":{worker.pid}:".encode() in i]
+
+
+@pytest.fixture
+def pool(daemon: Daemon, clean_valkey: ValkeyServer) -> Iterator[Pool]:
+    """The pool; its server is the run's."""
+    client = Resque(connect(clean_valkey.url), Registry())
+    yield Pool(daemon, clean_valkey, client)
+    client.close()
+
+
+def test_the_job_of_a_killed_worker_is_recorded_at_once(pool: Pool):
+    """Within a second: the record, its hooks run; no child, no trace, and a worker in its place."""
+    pool.start(1)
+    pool.client.enqueue_to("q", "Wait", 7)
+    ((job, worker),) = pool.begun("7")
+
+    killed_at = time.monotonic()
+    os.kill(worker.pid, signal.SIGKILL)
+    pool.daemon.wait_until(pool.failures, "the failure record")
+    assert time.monotonic() - killed_at < SOON
+
+    (failure,) = pool.failures()
+    assert (failure["exception"], failure["error"], failure["worker"]) == (
+        *("Resque::DirtyExit", "Job still being processed"),
+        f"{os.uname().nodename}:{worker.pid}:q",
+    )
+    assert failure["payload"] == {"class": "Wait", "args": [7]}
+    assert not job.is_there
+    assert pool.daemon.read("told") == "DirtyExit 7"
+    pool.daemon.wait_until(lambda: not pool.traces(worker), "the worker forgotten")
+    (other,) = pool.daemon.wait_for_workers(1).workers
+    assert other.pid != worker.pid
+    assert not (pool.daemon.folder / "done-7").exists()
+    assert pool.daemon.stop() == 0
+    assert len(pool.failures()) == 1
+
+
+def test_the_job_of_a_killed_worker_is_put_back(pool: Pool):
+    """At the head of its queue, if the pool says so; another worker performs it."""
+    pool.start(2, ', on_worker_death="requeue"')
+    pool.client.enqueue_to("q", "Wait", 7)
+    ((job, worker),) = pool.begun("7")
+
+    killed_at = time.monotonic()
+    os.kill(worker.pid, signal.SIGKILL)
+    pool.begun("7", times=2)
+    assert time.monotonic() - killed_at < SOON
+    assert not job.is_there
+    pool.daemon.write("finish", "")
+    pool.daemon.wait_until((pool.daemon.folder / "done-7").exists, "the job done")
+
+    assert pool.daemon.stop() == 0
+    assert (pool.failures(), pool.client.size("q"), pool.traces(worker)) == ([], 0, [])
+
+
+def test_a_job_that_kills_its_workers_is_put_aside(pool: Pool):
+    """After as many deaths as the pool allows, with a record that says so."""
+    pool.start(3, ', on_worker_death="requeue"')
+    pool.client.enqueue_to("q", "Poison")
+    pool.daemon.wait_until(pool.failures, "the failure record")
+
+    (failure,) = pool.failures()
+    assert (failure["exception"], failure["error"]) == (
+        *("Resque::PoisonJob", "Job has killed 3 workers, and is not tried again"),
+    )
+    assert pool.client.size("q") == 0
+    assert len(pool.daemon.read("begun").splitlines()) == 3
+    pool.daemon.wait_for_workers(3)
+    assert pool.daemon.stop() == 0
+    assert pool.client.server.call("KEYS", "resque:deaths:*") == []
+
+
+def test_a_server_that_is_away_holds_nobody_up(daemon: Daemon):
+    """The listener goes on, its worker comes back, and the job is recorded with the server."""
+    with ValkeyServer("--appendonly", "yes", "--appendfsync", "always") as server:
+        client = Resque(connect(server.url), Registry())
+        pool = Pool(daemon, server, client)
+        pool.start(1)
+        client.enqueue_to("q", "Wait", 7)
+        ((job, worker),) = pool.begun("7")
+        server.stop()
+        os.kill(worker.pid, signal.SIGKILL)
+        recovering = daemon.wait_until(
+            lambda: daemon.tree().titled(r"resqued-\S+ recovery"), "somebody who sees to it"
+        )
+        daemon.wait_until(lambda: len(daemon.tree().workers) == 1, "a worker in its place")
+        assert daemon.tree().titled(r"resqued-\S+ recovery") == recovering
+        assert not job.is_there
+
+        daemon.signal(signal.SIGQUIT)
+        daemon.wait_until(lambda: not daemon.tree().workers, "the workers' end")
+        server.start()
+        assert daemon.wait_for_exit() == 0
+        daemon.wait_until_gone()
+        assert [failure["exception"] for failure in pool.failures()] == ["Resque::DirtyExit"]
+        assert pool.traces(worker) == []
+        client.close()
+
+
+def test_a_worker_killed_while_the_daemon_stops(pool: Pool):
+    """The listener sees to that, too, before it leaves."""
+    pool.start(1)
+    pool.client.enqueue_to("q", "Wait", 7)
+    ((_, worker),) = pool.begun("7")
+    pool.daemon.signal(signal.SIGQUIT)
+    pool.daemon.wait_until(
+        lambda: any("[shutdown]" in p.title for p in pool.daemon.tree().listeners), "a stop"
+    )
+    os.kill(worker.pid, signal.SIGKILL)
+    assert pool.daemon.wait_for_exit() == 0
+    assert [failure["exception"] for failure in pool.failures()] == ["Resque::DirtyExit"]
+    assert pool.client.worker_ids() == []
