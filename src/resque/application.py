@@ -65,13 +65,16 @@ class Application(Client):
         self._client = Resque(server, self.registry, namespace, failures=failures)
         return self._client
 
-    def job(self, *, queue: str, name: str | None = None) -> Declare:
+    def job(self, *, queue: str, name: str | None = None, timeout: float | None = None) -> Declare:
         """Declare the decorated function, or class with a class method ``perform``, as a job.
 
-        ``name`` is the payload's class, by default "module.qualname". Raises QueueNameError,
-        DuplicateJobError, TypeError.
+        ``name`` is the payload's class, by default "module.qualname". ``timeout`` is how many
+        seconds it may take in a worker, whatever the worker's own limit. Raises QueueNameError,
+        DuplicateJobError, TypeError, ValueError.
         """
-        return self.registry.declare(queue=queue, name=name, enqueue=self.enqueue_prepared)
+        return self.registry.declare(
+            queue=queue, name=name, enqueue=self.enqueue_prepared, timeout=timeout
+        )
 
 
 #: The application of this process.

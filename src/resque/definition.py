@@ -17,6 +17,7 @@ class Definition:
     queue: str
     perform: Callable[..., object]
     hooks: Hooks = field(default_factory=Hooks)
+    timeout: float | None = None  #: seconds it may take; None leaves it to the worker
 
     def positions(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """Return the arguments by position, as a payload carries them.

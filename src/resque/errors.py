@@ -241,9 +241,24 @@ class DirtyExit(ResqueError):  # noqa: N818 - Ruby's name
     def __init__(self, problem: str = "Job still being processed") -> None:
         super().__init__(problem)
         self.problem = problem
+        self.stack: tuple[str, ...] = ()  #: where it was, innermost first; empty if not known
 
     def __str__(self) -> str:
         return self.problem
+
+
+class JobTimeout(DirtyExit):
+    """A job took longer than it may, and was ended by its worker."""
+
+    resque_name = "JobTimeout"  #: what the failure record says
+
+    def __init__(self, seconds: float, owner: str, stack: tuple[str, ...] = ()) -> None:
+        """``owner`` is whose limit it was, "job" or "worker"."""
+        super().__init__(f"took more than {seconds:g} s (limit of the {owner})")
+        self.args = (seconds, owner, stack)
+        self.seconds = seconds
+        self.owner = owner
+        self.stack = stack
 
 
 class PruneDeadWorkerDirtyExit(DirtyExit):

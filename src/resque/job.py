@@ -25,6 +25,15 @@ class Job:
         return perform.perform(self.payload, self.registry)
 
     @property
+    def timeout(self) -> float | None:
+        """Seconds it may take, as it was declared; None if it was declared without, or not at all.
+
+        Its worker ends it then; ``perform`` by itself takes as long as it takes.
+        """
+        definition = self.registry.get(self.payload.class_name)
+        return None if definition is None else definition.timeout
+
+    @property
     def has_failure_hooks(self) -> bool:
         """Whether ``run_failure_hooks`` has anything to run."""
         definition = self.registry.get(self.payload.class_name)

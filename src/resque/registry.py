@@ -54,20 +54,30 @@ class Registry:
             return self._classes[target]
         raise NotAJobError(target)
 
-    def declare(self, *, queue: str, name: str | None, enqueue: Enqueue) -> Declare:
+    def declare(
+        self,
+        *,
+        queue: str,
+        name: str | None,
+        enqueue: Enqueue,
+        timeout: float | None = None,
+    ) -> Declare:
         """Return a decorator that declares a function, or a class with ``perform``, as a job.
 
         The decorator raises DuplicateJobError for a name that is taken, TypeError for a target
-        that cannot be performed; this raises QueueNameError.
+        that cannot be performed; this raises QueueNameError, and ValueError for a ``timeout``
+        that leaves no time.
         """
         if not is_queue_name(queue):
             raise QueueNameError(queue)
+        if timeout is not None and not timeout > 0:
+            raise ValueError(f"timeout={timeout!r} is no number of seconds above 0")
 
         def decorator(target: Any, /) -> Any:
             perform = _perform_of(target)
             runs_when_called(perform, getattr(target, "__qualname__", repr(target)))
             hooks = Hooks.of_class(target) if isinstance(target, type) else Hooks()
-            definition = Definition(name or _dotted(target), queue, perform, hooks)
+            definition = Definition(name or _dotted(target), queue, perform, hooks, timeout)
             self._add(definition, _place_of(target))
             if isinstance(target, type):
                 self._classes[target] = definition

@@ -53,6 +53,17 @@ def job_finished() -> None:
         say("idle", None)
 
 
+def recycled(reason: str) -> None:
+    """Say that this worker will leave by itself, with exit status 0, for a fresh one to come.
+
+    Without that, one that leaves within 16 s of its start is taken for one that cannot work, and
+    the next has to wait.
+    """
+    say = _say.get()
+    if say is not None:
+        say("recycled", reason)
+
+
 def connect(say: Callable[[str, str | None], None]) -> None:
     """Send what is reported in this process through ``say``; resqued does this in its workers."""
     _say.set(say)

@@ -72,6 +72,10 @@ class FakeWorker:
         self.growth: Any = None
         self.heartbeat_interval = 60.0
         self.prune_interval = 300.0
+        self.timeout: float | None = None
+        self.max_jobs: int | None = None
+        self.max_age: float | None = None
+        self.max_memory: int | None = None
         self.job_observer: Any = None
 
     def work(self, interval: float = 5.0) -> None:

@@ -1,5 +1,6 @@
 """The process of one job, as its worker sees it: how it is ended, and what its end means."""
 
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,9 +9,12 @@ from signal import Signals
 
 from resque.clock import Clock
 from resque.errors import DirtyExit
+from resque.worker.deadline import STACK_SIGNAL, STACK_TIME, Deadline
 from resqued.process import kernel, reaper, signals
 from resqued.process.reaper import ExitStatus
 from resqued.process.spawn import fork_child
+
+log = logging.getLogger(__name__)
 
 #: The job failed, and this could not be written down; the worker must do it.
 EXIT_UNSAVED = 75
@@ -38,46 +42,86 @@ class _Step(Enum):
 
     NOT_BEGUN = "not begun"  #: nobody wants it to end
     WAITING = "waiting"  #: it may still end by itself
+    ASKED = "asked"  #: its time is over, and it was asked for its stack
     TERMINATED = "terminated"  #: it got TERM
     KILLED = "killed"  #: it got KILL
+
+
+#: Steps in which a child may still be done in time.
+_AT_LARGE = (_Step.NOT_BEGUN, _Step.WAITING)
 
 
 class JobChild:
     """A forked child at work."""
 
-    def __init__(self, body: Callable[[], int], clock: Clock, limits: Limits) -> None:
+    def __init__(
+        self,
+        body: Callable[[], int],
+        clock: Clock,
+        limits: Limits,
+        deadline: Deadline | None = None,
+    ) -> None:
         """Fork, and run ``body`` there. Raises OSError if there is no room for another process."""
-        parent = os.getpid()
-        self.pid = fork_child(lambda: _run(body, parent))
+        self.pid = _fork(body, deadline)
         self._clock = clock
         self._limits = limits
+        self._deadline = deadline
         self._step = _Step.NOT_BEGUN
         self._next_step_at = 0.0
 
     @property
     def next_step_in(self) -> float | None:
-        """Seconds until ``end`` has more to do; None: nothing, but on demand."""
-        if self._step in {_Step.WAITING, _Step.TERMINATED}:
-            return max(0.0, self._next_step_at - self._clock.now())
-        return None
+        """Seconds until ``end_if_due`` has more to do; None: nothing, but on demand."""
+        steps = []
+        if self._step in {_Step.WAITING, _Step.ASKED, _Step.TERMINATED}:
+            steps.append(max(0.0, self._next_step_at - self._clock.now()))
+        if self._deadline is not None and self._step in _AT_LARGE:
+            steps.append(self._deadline.due_in)
+        return min(steps, default=None)
 
-    def end(self) -> None:
+    def end_if_due(self, *, wanted: bool) -> None:
         """Bring the child's end on, as far as it is due; call it again after ``next_step_in``.
 
-        First it may end by itself, then it gets TERM and time to clean up, then KILL.
+        ``wanted``: it is to end. First it may do so by itself, then it gets TERM and time to clean
+        up, then KILL. When its time is over it is asked for its stack instead of being waited for.
         """
-        if self._step is _Step.NOT_BEGUN:
+        if wanted and self._step is _Step.NOT_BEGUN:
             self._move(_Step.WAITING, self._limits.pre_shutdown)
-        if self._step is _Step.WAITING and self.next_step_in == 0.0:
-            self._move(_Step.TERMINATED, self._limits.term)
-            signals.send(self.pid, Signals.SIGTERM)
-        elif self._step is _Step.TERMINATED and self.next_step_in == 0.0:
-            self._step = _Step.KILLED
-            signals.send(self.pid, Signals.SIGKILL)
+        if self._deadline is not None and self._step in _AT_LARGE and self._deadline.has_passed():
+            self._move(_Step.ASKED, STACK_TIME)
+            signals.send(self.pid, STACK_SIGNAL)
+        if self._step is _Step.NOT_BEGUN or self._clock.now() < self._next_step_at:
+            return
+        match self._step:
+            case _Step.WAITING | _Step.ASKED:
+                self._log_overrun()
+                self._move(_Step.TERMINATED, self._limits.term)
+                signals.send(self.pid, Signals.SIGTERM)
+            case _Step.TERMINATED:
+                self._step = _Step.KILLED
+                signals.send(self.pid, Signals.SIGKILL)
+            case _Step.KILLED:
+                pass  # there is nothing more to do
 
     def reap(self) -> ExitStatus | None:
         """Return how the child ended, or None if it has not; SIGCHLD tells when to look."""
-        return reaper.reap(self.pid)
+        status = reaper.reap(self.pid)
+        if status is not None and self._deadline is not None:
+            self._deadline.read_stack()
+            self._deadline.close()
+        return status
+
+    def _log_overrun(self) -> None:
+        if self._step is _Step.ASKED and self._deadline is not None:
+            stack = self._deadline.read_stack() or "(it has not told its stack)"
+            limit = self._deadline.limit
+            log.warning(
+                "The job of process %d has taken more than %g s (limit of the %s), at\n%s",
+                self.pid,
+                limit.seconds,
+                limit.owner,
+                stack.rstrip(),
+            )
 
     def _move(self, step: _Step, seconds: float) -> None:
         self._step = step
@@ -99,6 +143,23 @@ def error_of(status: ExitStatus) -> DirtyExit | None:
         )
     why = "; its failure could not be written, see the log" if status.code == EXIT_UNSAVED else ""
     return DirtyExit(f"Child process {status.pid} ended: {status}{why}")
+
+
+def _fork(body: Callable[[], int], deadline: Deadline | None) -> int:
+    parent = os.getpid()
+    if deadline is None:
+        return fork_child(lambda: _run(body, parent))
+
+    def limited() -> int:
+        deadline.answer()
+        return body()
+
+    deadline.open()
+    try:
+        return fork_child(lambda: _run(limited, parent))
+    except OSError:
+        deadline.close()
+        raise
 
 
 def _run(body: Callable[[], int], parent: int) -> int:

@@ -14,6 +14,7 @@ from resque.worker.control import Control
 from resque.worker.liveness import Liveness
 from resque.worker.patience import Patience
 from resque.worker.pruning import Pruner
+from resque.worker.recycling import Recycling, Wear
 from resque.worker.runner import JobRunner
 from resque.worker.title import Title
 from resque.worker_hooks import Moment
@@ -50,6 +51,12 @@ class Shift:
             lock_seconds=worker.heartbeat_interval,
         )
         self._runner = JobRunner(worker, control, self._patience, self._title, self._liveness)
+        self._wear = Wear(
+            Recycling(
+                max_jobs=worker.max_jobs, max_age=worker.max_age, max_memory=worker.max_memory
+            ),
+            worker.clock,
+        )
         self._is_drained = False
         self._has_announced = False
         self._has_worked = False  #: since the queues were last seen empty
@@ -75,7 +82,16 @@ class Shift:
     def _turn(self) -> None:
         while not (self._control.asked or self._is_drained):
             self.tick()
+            if self._wear.spent is not None and not self._control.asked:
+                self._make_room(self._wear.spent)
+                break
         self._finish_last()
+
+    def _make_room(self, reason: str) -> None:
+        """Say that this worker leaves for a fresh one."""
+        log.info("Worker %s leaves for a fresh one: %s", self._worker.id, reason)
+        if self._worker.job_observer is not None:
+            self._worker.job_observer.recycled(reason)
 
     def tick(self) -> None:
         """Do one round: take a job and see it through, or wait for one."""
@@ -94,6 +110,7 @@ class Shift:
                 self._has_worked = True
                 self._pace.worked()
                 self._done = self._runner.run(reserved)
+                self._wear.job_done()
             case nothing:
                 self._idle(nothing)
 
@@ -130,7 +147,7 @@ class Shift:
         self._announce()
         until = self._clock.now() + self._pace.next_pause()
         while (left := until - self._clock.now()) > 0 and not self._is_called:
-            self._control.wait(min(left, self._liveness.next_beat_in))
+            self._control.wait(min(left, self._liveness.next_beat_in, self._wear.age_left))
             self._liveness.beat_if_due()
 
     def _announce(self) -> None:
@@ -141,7 +158,9 @@ class Shift:
 
     @property
     def _is_called(self) -> bool:
-        return bool(self._control.asked) or self._control.is_paused
+        """Whether there is something else to do than to wait for jobs."""
+        is_told = bool(self._control.asked) or self._control.is_paused
+        return is_told or self._wear.spent is not None
 
     def _pause(self) -> None:
         """Take no jobs until CONT."""

@@ -11,6 +11,7 @@ from resque.errors import FailureHookError
 from resque.failure.record import Failure
 from resque.job import Job
 from resque.worker.child import EXIT_UNSAVED
+from resque.worker.deadline import Deadline
 from resque.worker.interruption import Interruption
 from resqued.process.title import set_title
 
@@ -28,6 +29,7 @@ class JobTask:
     failed: Callable[[Failure, BaseException], None]  #: writes the failure down, and may raise
     let_go: Callable[[], None]  #: closes what is the worker's
     run_at_exit_hooks: bool
+    deadline: Deadline | None = None
 
 
 def perform_in_child(task: JobTask) -> int:
@@ -38,9 +40,9 @@ def perform_in_child(task: JobTask) -> int:
     # It stays to the end: TERM must not end the process while the failure is written down.
     interruption.install([Signals.SIGTERM])
     error = outcome(task.job, interruption, task.prepare)
-    if error is None:
-        task.succeeded()
-    status = 0 if error is None else _report(task, error)
+    # When its time was over first, the worker reports it, whatever it has come to by now.
+    is_ours = task.deadline is None or task.deadline.claim()
+    status = _report(task, error) if is_ours else 0
     if task.run_at_exit_hooks:
         atexit._run_exitfuncs()  # noqa: SLF001 - there is no other way to run them before _exit
     return status
@@ -90,7 +92,10 @@ def run_hooks_in_child(job: Job, error: BaseException, let_go: Callable[[], None
     return 0
 
 
-def _report(task: JobTask, error: BaseException) -> int:
+def _report(task: JobTask, error: BaseException | None) -> int:
+    if error is None:
+        task.succeeded()
+        return 0
     failure = describe(task.job, error)
     try:
         task.failed(failure, error)

@@ -13,6 +13,7 @@ from resque.store.queues import Reserved
 from resque.worker import performing
 from resque.worker.child import JobChild, Limits, error_of
 from resque.worker.control import Control
+from resque.worker.deadline import Deadline, TimeLimit
 from resque.worker.interruption import interruptible
 from resque.worker.liveness import Liveness
 from resque.worker.patience import Patience
@@ -87,7 +88,7 @@ class JobRunner:
             pass  # it never was a job, and has no hooks
         else:
             text += self._run_failure_hooks(job, error)
-        failure = Failure(error.resque_name, text)
+        failure = Failure(error.resque_name, text, error.stack)
         self._patience.insist(lambda: self._save(failure, error, reserved, worker_id))
 
     # --- performing: each returns whether nothing is left to be done on the server ------------
@@ -111,6 +112,7 @@ class JobRunner:
 
     def _perform_in_child(self, job: Job, reserved: Reserved) -> bool:
         hooks, now = self._worker.hooks, self._now
+        deadline = self._deadline_of(job)
         task = JobTask(
             job=job,
             title=self._title.of(_processing(job, now)),
@@ -119,16 +121,19 @@ class JobRunner:
             failed=lambda failure, error: self._save_in_child(failure, error, reserved),
             let_go=self._control.close_in_child,
             run_at_exit_hooks=self._worker.run_at_exit_hooks,
+            deadline=deadline,
         )
         self._control.job_begins()
         self._settling.begin()
         try:
-            child = self._fork(lambda: performing.perform_in_child(task))
+            child = self._fork(lambda: performing.perform_in_child(task), deadline)
         except NoRoomError as none:
             error = DirtyExit(f"There was no room for the job's process: {none}")
         else:
             self._title.show(f"Forked {child.pid} at {now}")
-            found = error_of(self._see_off(child))
+            status = self._see_off(child)
+            overrun = deadline.error if deadline is not None else None
+            found = overrun or error_of(status)
             if found is None or self._settling.is_known:
                 self._settling.settle(reserved)
                 return True
@@ -136,14 +141,18 @@ class JobRunner:
         self.report_dirty_exit(reserved, self._worker.id, error)
         return False
 
-    def _fork(self, body: Callable[[], int]) -> JobChild:
+    def _deadline_of(self, job: Job) -> Deadline | None:
+        limit = TimeLimit.of(job, self._worker.timeout)
+        return None if limit is None else Deadline(limit, self._worker.clock)
+
+    def _fork(self, body: Callable[[], int], deadline: Deadline | None) -> JobChild:
         """Fork, as soon as the kernel has room. Raises NoRoomError when told to leave first."""
         limits = Limits(
             pre_shutdown=self._worker.pre_shutdown_timeout, term=self._worker.term_timeout
         )
         while True:
             try:
-                return JobChild(body, self._worker.clock, limits)
+                return JobChild(body, self._worker.clock, limits, deadline)
             except OSError as error:
                 log.error("Cannot fork, trying again: %s", error)  # noqa: TRY400 - it says all
                 self._control.wait(_FORK_PAUSE)
@@ -153,8 +162,7 @@ class JobRunner:
     def _see_off(self, child: JobChild) -> ExitStatus:
         """Wait for a child's end, whatever is asked meanwhile."""
         while (status := child.reap()) is None:
-            if self._control.job_must_end:  # perhaps before the job began
-                child.end()
+            child.end_if_due(wanted=self._control.job_must_end)  # perhaps before the job began
             moments = (self._liveness.next_beat_in, child.next_step_in)
             self._control.wait(min(m for m in moments if m is not None))
             self._liveness.beat_aside_if_due()
@@ -166,7 +174,8 @@ class JobRunner:
             return ""
         try:
             child = self._fork(
-                lambda: performing.run_hooks_in_child(job, error, self._control.close_in_child)
+                lambda: performing.run_hooks_in_child(job, error, self._control.close_in_child),
+                self._deadline_of(job),
             )
         except NoRoomError as none:
             return f" (its on_failure hooks did not run: {none})"

@@ -38,6 +38,10 @@ class JobObserver(Protocol):
         """Called when the job has been reported to the server."""
         ...
 
+    def recycled(self, reason: str) -> None:
+        """Called when the worker leaves of its own accord, for a fresh one, before it does."""
+        ...
+
 
 class Worker:
     """Works the jobs of some queues, one after another, each in a forked child.
@@ -78,8 +82,20 @@ class Worker:
         #: Seconds between two heartbeats, and of silence after which others are cleared away.
         self.heartbeat_interval = liveness.HEARTBEAT_INTERVAL
         self.prune_interval = pruning.PRUNE_INTERVAL
+        #: Seconds a job may take that has no limit of its own; None: as long as it takes.
+        self.timeout: float | None = None
+        #: Jobs, seconds, and bytes of private memory, after which the worker leaves for a fresh
+        #: one; about: each worker's own limits are within a tenth of these. None: it stays.
+        self.max_jobs: int | None = None
+        self.max_age: float | None = None
+        self.max_memory: int | None = None
         #: Told of each job; the daemon's listener listens here.
         self.job_observer: JobObserver | None = None
+
+    @property
+    def enforces_timeout(self) -> bool:
+        """Whether the worker itself ends a job whose time is over: from outside of its process."""
+        return self.fork_per_job
 
     def work(self, interval: float = 5.0) -> None:
         """Register, work until told to leave, unregister.

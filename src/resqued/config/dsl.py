@@ -5,6 +5,7 @@ Outside a load every function here raises ConfigError.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import Any, TypeVar, Unpack
 
 from resqued.config.call import Call, QueueNames, begin, flattened
@@ -15,6 +16,7 @@ from resqued.config.model import (
     DEFAULT_MAX_DEATHS,
     PoolSpec,
     QueueSpec,
+    WorkerLimits,
     WorkerSpec,
 )
 from resqued.config.options import (
@@ -31,6 +33,7 @@ from resqued.config.values import (
     complaint_about_hook,
     complaint_about_size,
     complaint_about_timeout,
+    in_bytes,
 )
 
 __all__ = [
@@ -58,6 +61,8 @@ def worker(*queues: QueueNames, **options: Unpack[WorkerOptions]) -> None:
     Options: ``interval``, seconds between two looks for work (5.0); ``shuffle_queues`` (False);
     ``on_worker_death``, "fail" or "requeue" for the job of a worker that dies ("fail");
     ``max_deaths``, after so many a job fails all the same (3).
+    ``timeout``, seconds for one job; ``max_jobs``, ``max_age`` (seconds) and ``max_memory``
+    (bytes, or "200MB"), after which a worker leaves for a fresh one.
     """
     call = begin("worker")
     names = call.queues(queues)
@@ -70,6 +75,7 @@ def worker(*queues: QueueNames, **options: Unpack[WorkerOptions]) -> None:
             pool=None,
             on_worker_death=accepted.get("on_worker_death", "fail"),
             max_deaths=accepted.get("max_deaths", DEFAULT_MAX_DEATHS),
+            limits=_limits(accepted),
         )
     )
 
@@ -82,6 +88,8 @@ def worker_pool(size: int, *queues: QueueNames, **options: Unpack[PoolOptions]) 
     Options: ``name`` (pool-1, pool-2, ...); ``interval``, seconds between two looks for work
     (5.0); ``shuffle_queues`` gives each worker an order of its own (False); ``on_worker_death``
     and ``max_deaths`` as for ``worker``.
+    (5.0); ``shuffle_queues`` gives each worker an order of its own (False); the limits of
+    ``worker``, each worker's own.
     """
     call = begin("worker_pool")
     call.accepts(size, complaint_about_size)  # a wrong size fails the load before it is used
@@ -94,6 +102,7 @@ def worker_pool(size: int, *queues: QueueNames, **options: Unpack[PoolOptions]) 
         shuffle_queues=accepted.get("shuffle_queues", False),
         on_worker_death=accepted.get("on_worker_death", "fail"),
         max_deaths=accepted.get("max_deaths", DEFAULT_MAX_DEATHS),
+        limits=_limits(accepted),
         queues=tuple(QueueSpec(name=name) for name in names),
     )
     _refuse_second_pool_of_this_name(call, pool.name)
@@ -181,6 +190,13 @@ def _record_hook(kind: str, hook: Callable[..., object]) -> None:
 
 def _interval(accepted: dict[str, Any]) -> float:
     return float(accepted.get("interval", DEFAULT_INTERVAL))
+
+
+def _limits(accepted: dict[str, Any]) -> WorkerLimits:
+    limits = {field.name: accepted.get(field.name) for field in fields(WorkerLimits)}
+    if limits["max_memory"] is not None:
+        limits["max_memory"] = in_bytes(limits["max_memory"])
+    return WorkerLimits(**limits)
 
 
 def _refuse_second_pool_of_this_name(call: Call, name: str) -> None:

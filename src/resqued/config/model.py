@@ -21,6 +21,19 @@ WorkerFactory: TypeAlias = Callable[[list[str]], Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerLimits:
+    """What a worker and its jobs may take; None: any amount.
+
+    The fields are called as the attributes that they set on a worker which has them.
+    """
+
+    timeout: float | None = None  #: seconds for one job
+    max_jobs: int | None = None  #: then the worker leaves for a fresh one
+    max_age: float | None = None  #: seconds; the same
+    max_memory: int | None = None  #: bytes of private memory; the same
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSpec:
     """One worker process as configured."""
 
@@ -29,6 +42,7 @@ class WorkerSpec:
     pool: str | None  #: the name of its pool; None for a ``worker()``
     on_worker_death: DeathPolicy = "fail"  #: what becomes of its job, should it die
     max_deaths: int = DEFAULT_MAX_DEATHS  #: so many workers killed, a job is not put back again
+    limits: WorkerLimits = WorkerLimits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +64,7 @@ class PoolSpec:
     shuffle_queues: bool = False
     on_worker_death: DeathPolicy = "fail"
     max_deaths: int = DEFAULT_MAX_DEATHS
+    limits: WorkerLimits = WorkerLimits()
     queues: tuple[QueueSpec, ...] = ()  #: in the order of the calls
 
 

@@ -17,6 +17,10 @@ class WorkerOptions(TypedDict, total=False):
     shuffle_queues: bool  #: put the queues into a random order, once for each worker
     on_worker_death: DeathPolicy  #: what becomes of the job of a worker that dies
     max_deaths: int  #: so many workers killed, a job is not put back again
+    timeout: float | None  #: seconds that one job may take
+    max_jobs: int | None  #: the worker leaves for a fresh one after so many jobs
+    max_age: float | None  #: ... after so many seconds
+    max_memory: int | str | None  #: ... at so much private memory: bytes, or "200MB"
 
 
 class PoolOptions(WorkerOptions, total=False):
@@ -39,6 +43,10 @@ WORKER_CHECKS: Final[Checks] = {
     "shuffle_queues": values.complaint_about_switch,
     "on_worker_death": values.complaint_about_policy,
     "max_deaths": values.complaint_about_deaths,
+    "timeout": values.complaint_about_limit,
+    "max_jobs": values.complaint_about_max_jobs,
+    "max_age": values.complaint_about_max_age,
+    "max_memory": values.complaint_about_memory,
 }
 POOL_CHECKS: Final[Checks] = {**WORKER_CHECKS, "name": values.complaint_about_pool_name}
 QUEUE_CHECKS: Final[Checks] = {

@@ -24,6 +24,7 @@ def expand(pool: PoolSpec, shuffle: Shuffle) -> tuple[WorkerSpec, ...]:
             pool=pool.name,
             on_worker_death=pool.on_worker_death,
             max_deaths=pool.max_deaths,
+            limits=pool.limits,
         )
         for number in range(1, pool.size + 1)
     )

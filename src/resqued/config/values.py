@@ -1,5 +1,6 @@
 """Which values make sense; each check returns what is wrong with one, or None."""
 
+import re
 import unicodedata
 from collections.abc import Callable
 from typing import Final, TypeAlias, TypeGuard
@@ -16,6 +17,11 @@ MAX_SECONDS: Final = 1_000_000
 
 #: More than any job should be given.
 MAX_DEATHS: Final = 1_000_000
+#: What a size in text is: a number above 0, and its unit.
+_SIZE: Final = re.compile(
+    r"(?P<number>(?=.*[1-9])[0-9]{1,9}(\.[0-9]{1,3})?) ?(?P<unit>[KMG]B)", re.IGNORECASE
+)
+_UNITS: Final = {"KB": 2**10, "MB": 2**20, "GB": 2**30}
 
 #: Control characters, line and paragraph separators, and halves of characters (surrogates).
 _NOT_IN_NAMES: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -76,6 +82,43 @@ def complaint_about_timeout(seconds: object) -> str | None:
     if _is_number(seconds) and 0 < seconds <= MAX_SECONDS:
         return None
     return f"must be a number of seconds above 0, at most {MAX_SECONDS}"
+
+
+def complaint_about_limit(seconds: object) -> str | None:
+    """A limit that can be left out; None is as if not given."""
+    return None if seconds is None else complaint_about_timeout(seconds)
+
+
+def complaint_about_max_jobs(count: object) -> str | None:
+    """A worker does at least one job; None is as if not given."""
+    if count is None or (_is_whole(count) and count >= 1):
+        return None
+    return "must be a whole number, 1 or more"
+
+
+def complaint_about_max_age(seconds: object) -> str | None:
+    """A worker that is too old as soon as it is there would never work; None is as if not given."""
+    if seconds is None or (_is_number(seconds) and 1 <= seconds <= MAX_SECONDS):
+        return None
+    return f"must be a number of seconds from 1 to {MAX_SECONDS}"
+
+
+def complaint_about_memory(size: object) -> str | None:
+    """Bytes, or a text with a unit; None is as if not given."""
+    if size is None or (_is_whole(size) and size >= 1):
+        return None
+    if isinstance(size, str) and _SIZE.fullmatch(size):
+        return None
+    return 'must be a number of bytes, or a size such as "200MB" or "1.5GB"'
+
+
+def in_bytes(size: int | str) -> int:
+    """Return a size that is in order as bytes; 1 MB is 1024 * 1024 of them."""
+    if isinstance(size, int):
+        return size
+    found = _SIZE.fullmatch(size)
+    assert found is not None
+    return max(1, round(float(found["number"]) * _UNITS[found["unit"].upper()]))
 
 
 def complaint_about_switch(value: object) -> str | None:

@@ -86,6 +86,7 @@ class Listener:
         self._show_title(workers.alive, workers.configured)
         if not self._channel.is_closed:
             self._waiter.watch_writing(self._channel, wanted=self._channel.has_output)
+        workers.end_overdue()
         ready = self._waiter.wait(None if self._state is State.PROVING else workers.next_step_in)
         # Before anything is reaped: who ends after that must be able to wake the next wait.
         received = self._signals.drain()

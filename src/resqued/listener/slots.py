@@ -38,11 +38,12 @@ _OCCUPIED = (SlotState.STARTING, SlotState.WORKING, SlotState.STOPPING)
 class Process:
     """A forked worker: its pid, its gate, and how far it is."""
 
-    def __init__(self, body: Callable[[], int], gate: Gate, started_at: float) -> None:
+    def __init__(self, body: Callable[[], int], gate: Gate, clock: Clock) -> None:
         """Fork. Raises OSError if there is no room for another process."""
         self.pid = fork_child(body)
         self.gate = gate
-        self.started_at = started_at
+        self._clock = clock
+        self.started_at = clock.now()
         self.is_ready = False  #: whether it waits at its gate
         self.announces = False  #: whether it will say when it has begun to work
         self.has_begun = False  #: whether it has said so
@@ -53,6 +54,10 @@ class Process:
         self.failure: str | None = None  #: what it has said of why it cannot start
         self.name: str | None = None  #: under which it has said that it is known
         self.job: str | None = None  #: what it has said that it works on
+        self.job_since = 0.0  #: when it has said so
+        self.enforces = False  #: whether it ends a job by itself whose time is over
+        self.is_recycled = False  #: whether it has said that it leaves for a fresh one
+        self.kill_at: float | None = None  #: when a job that takes too long has cost it its life
         self.status: ExitStatus | None = None  #: how it has ended
 
     @property
@@ -65,23 +70,36 @@ class Process:
     def listen(self) -> None:
         """Take in what the worker says."""
         for what, *rest in self.gate.read():
-            match what, rest:
-                case "ready", [] | ["announces"]:
-                    self.is_ready = True
-                    self.announces = bool(rest)
-                case "known", [str(name)]:
-                    self.name = name
-                case "working", []:
-                    self.has_begun = True
-                case "failed", [str(reason)]:
-                    self.failure = reason
-                case "job", [str(name)]:
-                    self.has_begun = True
-                    self.job = name
-                case "idle", []:
-                    self.job = None
-                case _:
-                    pass  # a worker of a factory may say what it likes
+            self._take(what, rest)
+
+    def _take(self, what: object, rest: list[object]) -> None:
+        match what, rest:
+            case "ready", [] | ["announces"]:
+                self.is_ready = True
+                self.announces = bool(rest)
+            case "known", [str(name)]:
+                self.name = name
+            case "working", []:
+                self.has_begun = True
+            case "failed", [str(reason)]:
+                self.failure = reason
+            case "enforces", []:
+                self.enforces = True
+            case "recycled", [str()]:
+                self.is_recycled = True
+            case _:
+                self._take_job(what, rest)
+
+    def _take_job(self, what: object, rest: list[object]) -> None:
+        match what, rest:
+            case "job", [str(name)]:
+                self.has_begun = True
+                self.job = name
+                self.job_since = self._clock.now()
+            case "idle", []:
+                self.job = None
+            case _:
+                pass  # a worker of a factory may say what it likes
 
 
 class WorkerSlot:
@@ -124,7 +142,7 @@ class WorkerSlot:
         Raises OSError if there is no room for a process.
         """
         self._backoff.started()
-        self.process = Process(body, gate, self._clock.now())
+        self.process = Process(body, gate, self._clock)
 
     def not_forked(self) -> None:
         """Note that there was no room for a process, or its gate: the slot waits again."""
@@ -166,6 +184,38 @@ class WorkerSlot:
         self.process.is_at_work = True
         return True
 
+    @property
+    def overdue_in(self) -> float | None:
+        """Seconds until ``end_if_overdue`` has something to do; None: nothing, or not yet known.
+
+        The time of a job in the worker's own process, that is: nobody else can end it from outside.
+        """
+        process, limit = self.process, self.spec.limits.timeout
+        if process is None or not self.is_occupied or limit is None or process.enforces:
+            return None
+        if process.kill_at is not None:
+            return max(0.0, process.kill_at - self._clock.now())
+        if process.job is None:
+            return None
+        return max(0.0, process.job_since + limit - self._clock.now())
+
+    def end_if_overdue(self, stop_timeout: float) -> None:
+        """Have a worker leave whose job takes too long: TERM, and KILL after ``stop_timeout``."""
+        process = self.process
+        if process is None or self.overdue_in != 0.0:
+            return
+        number = Signals.SIGTERM if process.kill_at is None else Signals.SIGKILL
+        log.warning(
+            "Worker %d for %s has had %.200r for more than %g s: %s",
+            process.pid,
+            ",".join(self.spec.queues),
+            process.job,
+            self.spec.limits.timeout,
+            number.name,
+        )
+        self.send(number)
+        process.kill_at = self._clock.now() + stop_timeout
+
     def send(self, number: Signals) -> None:
         """Have the worker leave, by a signal; the slot asks again when it has."""
         if self.is_occupied:
@@ -206,7 +256,7 @@ class WorkerSlot:
         process.listen()  # its last words
         self._end_left_overs(status)
         self.process = None
-        told = self.state is SlotState.STOPPING
+        told = self.state is SlotState.STOPPING or (process.is_recycled and status.code == 0)
         worked = self.is_occupied
         self._backoff.ended(expected=told)
         if worked:

@@ -44,6 +44,7 @@ class Workers:
         body: WorkerBody,
         recoveries: Recoveries,
     ) -> None:
+        self._stop_timeout = config.stop_timeout
         self._after_exit = config.hooks.after_exit
         self._recoveries = recoveries
         self._channel = channel
@@ -71,8 +72,12 @@ class Workers:
 
     @property
     def next_step_in(self) -> float | None:
-        """Seconds until a backoff, a worker's time to announce itself, or a recovery's is over."""
-        due = [seconds for slot in self._slots for seconds in (slot.due_in, slot.announced_in)]
+        """Seconds until the next moment comes: a pause's end, a time limit's, a recovery's."""
+        due = [
+            seconds
+            for slot in self._slots
+            for seconds in (slot.due_in, slot.announced_in, slot.overdue_in)
+        ]
         due.append(self._recoveries.next_step_in)
         return min((seconds for seconds in due if seconds is not None), default=None)
 
@@ -161,6 +166,11 @@ class Workers:
         for slot in self._slots:
             if slot.process is not None:
                 slot.process.is_watched = True
+
+    def end_overdue(self) -> None:
+        """Have those workers leave whose jobs take too long, and that do not see to it."""
+        for slot in self._slots:
+            slot.end_if_overdue(self._stop_timeout)
 
     # --- news -----------------------------------------------------------------------------
 

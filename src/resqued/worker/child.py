@@ -3,12 +3,12 @@
 import logging
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from signal import Signals
 
 from resqued import __version__, report
 from resqued.config.hooks import run_hooks
-from resqued.config.model import Config, WorkerSpec
+from resqued.config.model import Config, WorkerLimits, WorkerSpec
 from resqued.exit_codes import ExitCode
 from resqued.process import kernel, lifeline, limits, signals
 from resqued.process.title import set_title
@@ -56,6 +56,8 @@ def run_worker(task: WorkerTask) -> int:
     worker = _build(task)
     if worker is None:
         return ExitCode.FAILED
+    if getattr(worker, "enforces_timeout", False):
+        task.ticket.say("enforces")
     if not task.ticket.wait(announces=hasattr(worker, "job_observer")):
         return ExitCode.OK
     kernel.outlive_parent()
@@ -75,6 +77,7 @@ def _build(task: WorkerTask) -> Work | None:
             raise TypeError(f"the factory returned {worker!r}, which has no method work")  # noqa: TRY301
         if hasattr(worker, "job_observer"):
             worker.job_observer = _Observer(task.follow_log)
+        _limit(worker, task.spec.limits)
         run_hooks(task.config.hooks.after_fork, worker)
     except (Exception, SystemExit):
         what = f"A worker for {','.join(task.spec.queues)} cannot start"
@@ -83,6 +86,13 @@ def _build(task: WorkerTask) -> Work | None:
         task.ticket.say("failed", f"{what}\n{traceback.format_exc().rstrip()}")
         return None
     return worker
+
+
+def _limit(worker: Work, limits: WorkerLimits) -> None:
+    """Set the limits on a worker that knows of them; its after_fork hooks may set others."""
+    for name, value in asdict(limits).items():
+        if value is not None and hasattr(worker, name):
+            setattr(worker, name, value)
 
 
 class _Observer:
@@ -108,3 +118,7 @@ class _Observer:
         """Called after each job, in the worker."""
         report.job_finished()
         self._follow_log()
+
+    def recycled(self, reason: str) -> None:
+        """Called when the worker leaves for a fresh one, in the worker."""
+        report.recycled(reason)

@@ -1,4 +1,4 @@
-"""Jobs that wait for the test."""
+"""Jobs that wait for the test, and what they note."""
 
 from dataclasses import dataclass, field
 
@@ -28,3 +28,16 @@ def held_job(application):
     yield job
     for latch in (job.has_begun, job.may_go_on):
         latch.close()
+
+
+@pytest.fixture
+def note(tmp_path):
+    """Write a line down, in whatever process; ``note.lines()`` are all of them."""
+    file = tmp_path / "notes"
+
+    def write(*words):
+        with file.open("a") as notes:
+            notes.write(" ".join(map(str, words)) + "\n")
+
+    write.lines = lambda: file.read_text().splitlines() if file.exists() else []
+    return write

@@ -9,19 +9,6 @@ import resque
 
 
 @pytest.fixture
-def note(tmp_path):
-    """Write a line down, in whatever process; ``note.lines()`` are all of them."""
-    file = tmp_path / "notes"
-
-    def write(*words):
-        with file.open("a") as notes:
-            notes.write(" ".join(map(str, words)) + "\n")
-
-    write.lines = lambda: file.read_text().splitlines() if file.exists() else []
-    return write
-
-
-@pytest.fixture
 def work_off(application, start_worker):
     """Enqueue a job and have a worker perform it."""
 

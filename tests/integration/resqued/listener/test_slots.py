@@ -7,11 +7,12 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from signal import Signals
 
 import pytest
 
-from resqued.config.model import WorkerSpec
+from resqued.config.model import WorkerLimits, WorkerSpec
 from resqued.listener.slots import ANNOUNCEMENT, Process, SlotState, WorkerSlot
 from resqued.process import signals
 from resqued.process.reaper import ExitStatus
@@ -169,6 +170,98 @@ def test_an_untold_end_waits_for_its_backoff(story: Story):
         assert story.slot.due_in == 0
 
     assert pauses == [1, 2, 0, 1]
+
+
+@told
+def test_a_recycled_worker_is_followed_at_once(story: Story):
+    """Its end was announced; but only the one that it meant, and the next has to say so itself."""
+    pauses = []
+    for words, code in [(["recycled", "3 jobs"], 0), (["recycled", "3 jobs"], 1), (["idle"], 0)]:
+
+        def leave(ticket: Ticket, words: list[str] = words, code: int = code) -> int:
+            ticket.say(*words)
+            return code
+
+        story.start(leave)
+        story.watched()
+        story.reap()
+        pauses.append(story.slot.due_in)
+        story.clock.turn(20)
+
+    assert pauses == [0, 1, 2]
+
+
+def has_a_job(*first: str) -> Callable[[Ticket], int]:
+    """Return the body of a worker that has a job for good, and does not leave at TERM."""
+
+    def body(ticket: Ticket) -> int:
+        signals.ignore(Signals.SIGTERM)
+        for word in first:
+            ticket.say(word)
+        ticket.wait()
+        ticket.say("job", "Stuck")
+        while True:
+            signal.pause()
+
+    return body
+
+
+@told
+def test_a_job_that_takes_too_long_in_the_worker_s_own_process(story: Story):
+    """The worker gets TERM at the limit, and KILL after the time to stop; the next one comes."""
+    story.slot.spec = replace(SPEC, limits=WorkerLimits(timeout=30))
+    story.start(has_a_job())
+    story.watched()
+    assert story.reach_gate()
+    assert story.slot.overdue_in is None
+    story.hear("job")
+    story.clock.turn(29)
+    assert story.slot.overdue_in == 1
+    story.slot.end_if_overdue(10)
+    assert story.slot.state is SlotState.WORKING
+
+    story.clock.turn(1)
+    story.slot.end_if_overdue(10)
+    assert (story.slot.state, story.slot.overdue_in) == (SlotState.STOPPING, 10)
+    story.clock.turn(10)
+    story.slot.end_if_overdue(10)
+
+    assert story.reap().process_status.signal == Signals.SIGKILL
+    assert story.slot.due_in == 0
+
+
+@told
+def test_the_limit_holds_for_a_worker_that_was_told_to_leave(story: Story):
+    """Or one stuck job would hold up a reload for ever."""
+    story.slot.spec = replace(SPEC, limits=WorkerLimits(timeout=30))
+    story.start(has_a_job())
+    story.watched()
+    story.reach_gate()
+    story.hear("job")
+    story.slot.close(Signals.SIGTERM)
+    assert story.slot.overdue_in == 30
+    for _ in range(2):
+        story.clock.turn(30)
+        story.slot.end_if_overdue(10)
+
+    assert story.reap(closing=True).process_status.signal == Signals.SIGKILL
+
+
+@told
+def test_a_worker_that_sees_to_its_limit_is_let_be(story: Story):
+    """And so is one without a limit."""
+    for first, limit in [(("enforces",), 30.0), ((), None)]:
+        story.slot.spec = replace(SPEC, limits=WorkerLimits(timeout=limit))
+        story.start(has_a_job(*first))
+        story.watched()
+        story.reach_gate()
+        story.hear("job")
+        story.clock.turn(1_000)
+        assert story.slot.overdue_in is None
+        story.slot.end_if_overdue(10)
+        assert story.slot.state is SlotState.WORKING
+        story.slot.send(Signals.SIGKILL)
+        story.reap()
 
 
 @told

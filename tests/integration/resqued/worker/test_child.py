@@ -15,7 +15,7 @@ from setproctitle import getproctitle
 
 import resqued
 from resqued import report
-from resqued.config.model import Config, Hooks, WorkerSpec
+from resqued.config.model import Config, Hooks, WorkerLimits, WorkerSpec
 from resqued.process.lifeline import Lifeline
 from resqued.process.spawn import fork_child
 from resqued.worker.child import WorkerTask, run_worker
@@ -88,10 +88,11 @@ def start(
     *after_fork: Any,
     is_canary: bool = False,
     follow_log: Callable[[], None] = lambda: None,
+    limits: WorkerLimits = WorkerLimits(),  # noqa: B008 - frozen
 ) -> Hold:
     """Fork a worker as the listener does."""
     gate, ticket = Gate.pair()
-    spec = WorkerSpec(queues=("a", "b"), interval=7.0, pool=None)
+    spec = WorkerSpec(queues=("a", "b"), interval=7.0, pool=None, limits=limits)
     hooks = Hooks(after_fork=after_fork)
     config = Config(paths=("x.py",), workers=(spec,), hooks=hooks, worker_factory=factory)
 
@@ -325,6 +326,34 @@ def test_what_it_reports_reaches_its_listener(lifeline: Lifeline):
 
     assert worker.wait() == 0
     assert worker.said == [["ready"], ["job", "SendMail"], ["idle"]]
+
+
+def test_limits_are_set_on_a_worker_that_knows_them(lifeline: Lifeline):
+    """Before its after_fork hooks, which may set others; whoever sees to a limit says so."""
+
+    class Limited(Recorder):
+        timeout: float | None = None
+        max_age: float | None = 7.0
+        max_memory: int | None = None
+        enforces_timeout = True
+
+        def work(self, interval: float) -> None:
+            self.note(
+                f"{self.timeout} {self.max_age} {self.max_memory} {hasattr(self, 'max_jobs')}"
+            )
+
+    def hook(worker: Limited) -> None:
+        assert worker.max_memory == 4096
+        worker.max_memory = 1
+
+    limits = WorkerLimits(timeout=30.0, max_jobs=3, max_memory=4096)
+    worker = start(lifeline, Limited, hook, limits=limits)
+    worker.reach_gate()
+    worker.gate.open()
+
+    assert worker.wait() == 0
+    assert calls()[-1] == "30.0 7.0 1 False"
+    assert worker.said == [["enforces"], ["ready"]]
 
 
 def test_a_worker_that_asks_for_an_observer_gets_one(lifeline: Lifeline):

@@ -15,11 +15,14 @@ from resqued.config.source import resolve_path
 from resqued.errors import ResquedError
 
 WORKER_OPTIONS = (
-    "no such option; worker knows interval, max_deaths, on_worker_death, shuffle_queues"
+    "no such option; worker knows interval, max_age, max_deaths, max_jobs, max_memory, "
+    "on_worker_death, shuffle_queues, timeout"
 )
 POOL_OPTIONS = (
-    "no such option; worker_pool knows interval, max_deaths, name, on_worker_death, shuffle_queues"
+    "no such option; worker_pool knows interval, max_age, max_deaths, max_jobs, max_memory, name, "
+    "on_worker_death, shuffle_queues, timeout"
 )
+MEMORY = 'must be a number of bytes, or a size such as "200MB" or "1.5GB"'
 SIZE = "the size must be a whole number from 0 to 100000"
 INTERVAL = "must be a number of seconds from 0 to 1000000"
 TIMEOUT = "must be a number of seconds above 0, at most 1000000"
@@ -69,6 +72,23 @@ MISTAKES = [
     ("worker(max_deaths=2.5)", f"c.py:1: worker(max_deaths=2.5): {DEATHS}"),
     ("worker(max_deaths=10**5000)", f"c.py:1: worker(max_deaths=<int>): {DEATHS}"),
     ('worker_pool(1, max_deaths="3")', f'c.py:1: worker_pool(max_deaths="3"): {DEATHS}'),
+    # limits
+    ("worker(timeout=0)", f"c.py:1: worker(timeout=0): {TIMEOUT}"),
+    ('worker_pool(1, timeout="30")', f'c.py:1: worker_pool(timeout="30"): {TIMEOUT}'),
+    ("worker(max_jobs=0)", "c.py:1: worker(max_jobs=0): must be a whole number, 1 or more"),
+    ("worker(max_jobs=1.5)", "c.py:1: worker(max_jobs=1.5): must be a whole number, 1 or more"),
+    (
+        "worker(max_age=0.9)",
+        "c.py:1: worker(max_age=0.9): must be a number of seconds from 1 to 1000000",
+    ),
+    ("worker(max_memory=0)", f"c.py:1: worker(max_memory=0): {MEMORY}"),
+    ("worker(max_memory=1.5)", f"c.py:1: worker(max_memory=1.5): {MEMORY}"),
+    ("worker(max_memory=True)", f"c.py:1: worker(max_memory=True): {MEMORY}"),
+    ('worker(max_memory="200")', f'c.py:1: worker(max_memory="200"): {MEMORY}'),
+    ('worker(max_memory="0MB")', f'c.py:1: worker(max_memory="0MB"): {MEMORY}'),
+    ('worker(max_memory="-1MB")', f'c.py:1: worker(max_memory="-1MB"): {MEMORY}'),
+    ('worker(max_memory="2TB")', f'c.py:1: worker(max_memory="2TB"): {MEMORY}'),
+    ('worker(max_memory="\u0665MB")', f'c.py:1: worker(max_memory="\u0665MB"): {MEMORY}'),
     # queues' names
     ("worker(3)", "c.py:1: worker(3): a queue's name must be a string"),
     ("worker(None)", "c.py:1: worker(None): a queue's name must be a string"),

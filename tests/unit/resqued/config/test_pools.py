@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resqued.config.model import PoolSpec, QueueSpec, WorkerSpec
+from resqued.config.model import PoolSpec, QueueSpec, WorkerLimits, WorkerSpec
 from resqued.config.pools import concurrency, expand
 
 TWENTY = """
@@ -126,6 +126,22 @@ def test_whole_specs(configured):
         WorkerSpec(queues=("e",), interval=0.5, pool="pool-3"),
     )
     assert all(type(spec.interval) is float for spec in config.workers)
+
+
+def test_limits(configured):
+    """Each worker's own, and all of its pool's; a size in bytes; None is as if not given."""
+    config = configured(
+        'worker("a", timeout=30, max_jobs=100, max_age=3600, max_memory="1.5GB")\n'
+        'worker("b", timeout=None, max_jobs=None, max_age=None, max_memory=None)\n'
+        'worker_pool(2, "c", max_memory="200 mb")\nworker("d", max_memory=4096)'
+    )
+    limits = {spec.queues[0]: spec.limits for spec in config.workers}
+    assert limits == {
+        "a": WorkerLimits(timeout=30, max_jobs=100, max_age=3600, max_memory=3 * 2**29),
+        "b": WorkerLimits(),
+        "c": WorkerLimits(max_memory=200 * 2**20),
+        "d": WorkerLimits(max_memory=4096),
+    }
 
 
 def test_each_worker_of_a_pool_is_shuffled_by_itself():
