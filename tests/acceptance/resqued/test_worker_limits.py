@@ -1,0 +1,111 @@
+"""What a pool's workers and their jobs may take, under the daemon, with a real server."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from resque.client import Resque
+from resque.registry import Registry
+from resque.store.server import connect
+from tests.support.daemon import Daemon
+from tests.support.inspection import Inspector
+from tests.support.server import ValkeyServer
+
+#: The application: jobs that note the pid of their worker.
+JOBS = """
+import os, time
+import resque
+from jobs import note
+
+@resque.job(queue="q", name="Mark")
+def mark(number):
+    note("done", f"{number} {os.getppid()}")
+
+@resque.job(queue="q", name="Stuck")
+def stuck():
+    note("begun", f"{os.getpid()} {os.getppid()}")
+    while True:
+        try:
+            time.sleep(600)
+        except BaseException:
+            pass
+"""
+LOAD = "@before_fork\ndef load(): import app\n"
+
+
+@pytest.fixture
+def client(clean_valkey: ValkeyServer) -> Iterator[Resque]:
+    """A client of the daemon's server."""
+    made = Resque(connect(clean_valkey.url), Registry())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def start(daemon: Daemon, clean_valkey: ValkeyServer) -> Callable[[str], None]:
+    """Start the daemon with the application, and with these lines of a config file."""
+
+    def run(config: str) -> None:
+        daemon.write("app.py", JOBS)
+        daemon.start(LOAD + config, environment={"REDIS_URL": clean_valkey.url})
+
+    return run
+
+
+def test_a_pool_that_is_recycled(daemon: Daemon, client: Resque, start: Callable[[str], None]):
+    """Each worker does its three jobs; the next comes at once, and there are never too many."""
+    for number in range(10):
+        client.enqueue_to("q", "Mark", number)
+    start("worker_pool(2, 'q', interval=0.1, max_jobs=3)\n")
+    inspector = Inspector(daemon, most=2)
+    daemon.wait_until(
+        lambda: inspector.look() and daemon.read("done").count("\n") == 10, "ten jobs"
+    )
+    numbers, pids = zip(*(line.split() for line in daemon.read("done").splitlines()), strict=True)
+    assert sorted(map(int, numbers)) == list(range(10))
+    assert len(set(pids)) >= 4
+    assert max(map(pids.count, pids)) == 3
+    assert client.failure_count() == 0
+
+    daemon.wait_until(lambda: len(daemon.tree().waiting) == 2, "a whole pool")
+    assert daemon.stop() == 0
+    assert not re.search("WARNING|ERROR|Traceback|next start in", daemon.log)
+    assert len(re.findall(r"leaves for a fresh one: 3 jobs done \(max_jobs\)", daemon.log)) >= 2
+    assert client.worker_ids() == []
+
+
+def test_a_job_that_takes_too_long(daemon: Daemon, client: Resque, start: Callable[[str], None]):
+    """The pool's limit ends it; its worker stays and takes the next."""
+    client.enqueue_to("q", "Stuck")
+    client.enqueue_to("q", "Mark", 1)
+    hook = "@after_fork\ndef hurry(worker): worker.term_timeout = 0.2\n"
+    start(hook + "worker_pool(1, 'q', interval=0.1, timeout=0.5)\n")
+    daemon.wait_until(lambda: daemon.read("done"), "the next job")
+    worker = daemon.read("begun").split()[1]
+    assert daemon.read("done").split() == ["1", worker]
+    (failure,) = client.failures.page(0, 10)
+    assert failure.exception == "JobTimeout"
+    assert failure.error == "took more than 0.5 s (limit of the worker)"
+    assert failure.backtrace[0].endswith("in `stuck'")
+    assert daemon.stop() == 0
+
+
+def test_a_job_in_the_worker_s_own_process(
+    daemon: Daemon, client: Resque, start: Callable[[str], None]
+):
+    """The listener ends the worker from outside, and another comes."""
+    client.enqueue_to("q", "Stuck")
+    hook = "@after_fork\ndef no_fork(worker): worker.fork_per_job = False\n"
+    options = "interval=0.1, timeout=0.5"
+    start(f"stop_timeout(0.5)\n{hook}worker_pool(1, 'q', {options})\n")
+    daemon.wait_until(lambda: daemon.read("begun"), "the job")
+    stuck = int(daemon.read("begun").split()[0])
+    client.enqueue_to("q", "Mark", 1)
+    daemon.wait_until(lambda: daemon.read("done"), "the next job")
+
+    assert stuck not in {process.pid for process in daemon.tree().processes}
+    said = f"Worker {stuck} for q has had 'Stuck' for more than 0.5 s: "
+    assert daemon.log.count(f"{said}SIGTERM") == daemon.log.count(f"{said}SIGKILL") == 1
+    assert "next start in" not in daemon.log
+    assert daemon.stop() == 0
