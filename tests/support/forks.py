@@ -2,10 +2,12 @@
 
 import os
 import pickle
+import resource
 import select
 import signal
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from tests.support.waiting import PATIENCE
@@ -61,6 +63,20 @@ def wait_for_end(pid: int, seconds: float = PATIENCE) -> int:
     _, status = os.waitpid(pid, 0)
     assert in_time, f"child {pid} did not end within {seconds} s"
     return os.waitstatus_to_exitcode(status)
+
+
+@contextmanager
+def no_room() -> Iterator[None]:
+    """Let no fork succeed meanwhile; in a child of a test's own only, which it makes nobody's."""
+    if os.getuid() == 0:  # the limit does not bind root
+        os.setgid(65534)
+        os.setuid(65534)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NPROC)
+    resource.setrlimit(resource.RLIMIT_NPROC, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NPROC, (soft, hard))
 
 
 def _read(reader: int, size: int) -> bytes:

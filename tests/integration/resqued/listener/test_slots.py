@@ -19,7 +19,7 @@ from resqued.process.reaper import ExitStatus
 from resqued.worker.gate import Gate, Ticket
 from resqued.worker.summary import WorkerSummary
 from tests.support.clock import HandTurnedClock
-from tests.support.forks import in_child
+from tests.support.forks import in_child, no_room
 from tests.support.waiting import wait_until
 
 SPEC = WorkerSpec(queues=("a", "b"), interval=5.0, pool=None)
@@ -571,21 +571,14 @@ def test_what_a_killed_worker_has_left_is_killed(story: Story):
 @told
 def test_a_fork_that_fails_backs_off(story: Story):
     """The slot waits like after an early end, and asks again."""
-    import resource  # noqa: PLC0415 - in the child only
-
-    if os.getuid() == 0:  # the limit does not bind root
-        os.setgid(65534)
-        os.setuid(65534)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NPROC)
-    resource.setrlimit(resource.RLIMIT_NPROC, (0, hard))
-    for pause in (1, 2):
-        with pytest.raises(BlockingIOError):
-            story.start(hang)
-        story.slot.not_forked()
-        assert story.slot.state is SlotState.IDLE
-        assert story.slot.due_in == pause
-        story.clock.turn(pause)
-    resource.setrlimit(resource.RLIMIT_NPROC, (soft, hard))
+    with no_room():
+        for pause in (1, 2):
+            with pytest.raises(BlockingIOError):
+                story.start(hang)
+            story.slot.not_forked()
+            assert story.slot.state is SlotState.IDLE
+            assert story.slot.due_in == pause
+            story.clock.turn(pause)
     story.start(lambda _ticket: 4)
     story.watched()
     assert story.reap().process_status.code == 4

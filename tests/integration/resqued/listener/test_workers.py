@@ -27,24 +27,28 @@ class Story:
         ours, theirs = Channel.pair()
         self.master = Channel(theirs)
         self.waiter = Waiter()
-        specs = [WorkerSpec(queues=(queue,), interval=5.0, pool=None) for queue in queues]
+        specs = [
+            WorkerSpec(queues=(queue,), interval=5.0, pool=None, max_deaths=7) for queue in queues
+        ]
         hooks = Hooks(after_exit=(self.ended.append,))
         config = Config(paths=("x.py",), workers=tuple(specs), hooks=hooks)
+        self.recovered = os.pipe()
         clock = HandTurnedClock()
         recoveries = Recoveries(self._recover, clock)
         self.workers = Workers(config, ours, self.waiter, clock, self._work, recoveries)
 
-    @staticmethod
-    def _recover(death: WorkerDeath, _seconds: float) -> int:
-        """Leave a mark in the working directory."""
-        with open(f"recovered-{death.pid}", "x") as file:
-            file.write(",".join(death.queues))
+    def _recover(self, death: WorkerDeath, seconds: float) -> int:
+        """Tell the test."""
+        os.write(self.recovered[1], repr((death, seconds)).encode())
         return 0
 
     @staticmethod
     def _work(_spec: WorkerSpec, ticket: Ticket, *, is_canary: bool) -> int:
         """Be a worker that leaves with 7 once it is let through, and with 8 if it is not."""
-        return 7 if ticket.wait() else 8
+        if not ticket.wait():
+            return 8
+        ticket.say("known", "me")
+        return 7
 
     def heard(self) -> list[Message]:
         """Return what the master has been told since the last call."""
@@ -85,6 +89,28 @@ def told(*queues: str) -> Callable[[Callable[[Story], object]], Callable[[], Non
         return test
 
     return decorate
+
+
+@told("a")
+def test_a_worker_that_did_not_leave_well_is_seen_to(story: Story):
+    """Once, in a process of its own; meanwhile there is something to wait for."""
+    pid = story.start(0)
+    story.workers.watched(pid)
+    assert story.reap_one().process_status.code == 7
+    assert story.workers.is_busy
+    wait_until(lambda: story.workers.reap() or not story.workers.is_busy, "the recovery's end")
+    said = os.read(story.recovered[0], 1000).decode()
+    assert said == repr((WorkerDeath(pid, "me", ("a",), "fail", 7), 30.0))
+
+
+@told("a")
+def test_a_worker_that_was_never_let_through_had_no_job(story: Story):
+    """However it ended."""
+    pid = story.start(0)
+    story.workers.stop(Signals.SIGQUIT)
+    story.workers.watched(pid)
+    assert story.reap_one().process_status.signal == Signals.SIGTERM
+    assert not story.workers.is_busy
 
 
 @told("a", "b")

@@ -144,6 +144,16 @@ def test_limits(configured):
     }
 
 
+def test_what_becomes_of_a_dead_workers_job(configured):
+    """Each worker and each pool says it for itself."""
+    config = configured(
+        'worker("a", on_worker_death="requeue")\nworker("b", max_deaths=1)\n'
+        'worker_pool(1, "c", on_worker_death="requeue", max_deaths=5)\nworker_pool(1, "d")'
+    )
+    found = [(spec.on_worker_death, spec.max_deaths) for spec in config.workers]
+    assert found == [("requeue", 3), ("fail", 1), ("requeue", 5), ("fail", 3)]
+
+
 def test_each_worker_of_a_pool_is_shuffled_by_itself():
     """With a real shuffle, workers of one pool get different orders of the same queues."""
     queues = tuple(QueueSpec(name=name) for name in "abcdefgh")
