@@ -8,6 +8,8 @@ from itertools import pairwise
 
 #: Bytes of notes that may have come between a worker's end and the look at the file's size.
 _SLACK = 4096
+#: The exception in the record of a job that has cost several workers their lives.
+_POISON = "Resque::PoisonJob"
 
 
 class Outcome(Enum):
@@ -18,6 +20,7 @@ class Outcome(Enum):
     RAISED = "failed by design, and recorded"
     CUT_OFF = "cut off, and recorded as failed"
     NOT_BEGUN = "recorded as failed before it began"
+    QUARANTINED = "quarantined as poison"
     AGAIN = "cut off by its worker's death, performed again"
     TWICE = "performed again, as its worker's death explains"
     UNSENT = "perhaps never enqueued, and not seen"
@@ -128,6 +131,8 @@ class Account:
 def _unperformed(story: Story, *, is_certain: bool) -> Outcome:
     if "RuntimeError" in story.exceptions:
         return Outcome.RAISED
+    if _POISON in story.exceptions:
+        return Outcome.QUARANTINED
     if story.exceptions:
         return Outcome.CUT_OFF if story.attempts else Outcome.NOT_BEGUN
     if story.attempts or is_certain:

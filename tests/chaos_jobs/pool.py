@@ -93,7 +93,7 @@ class Pool:
         return [job for worker in self.workers() for job in _children(worker.pid)]
 
     def stop(self) -> str | None:
-        """Have it leave by QUIT; returns what went wrong."""
+        """Have it leave by QUIT; returns what has gone wrong, now or before."""
         if self.has_ended:
             return f"the master has ended by itself: {self._master.returncode}"
         self.signal(Signals.SIGQUIT)
@@ -106,7 +106,11 @@ class Pool:
             if time.monotonic() > deadline:
                 return f"processes were left behind:\n{processes.shown(left)}"
             time.sleep(0.02)
-        return f"the master ended with {status}" if status else None
+        if status:
+            return f"the master ended with {status}"
+        log = self.log.read_text(errors="replace")
+        has_traceback = "resqued/master/" in log or "resqued/ipc/" in log
+        return "the master's log has a traceback" if has_traceback else None
 
     def clean_up(self) -> None:
         """Leave no process behind."""

@@ -33,6 +33,7 @@ def outcome_of_one(
         (START, ("RuntimeError",), Outcome.RAISED),
         (START, ("Resque::DirtyExit",), Outcome.CUT_OFF),
         ("", ("Resque::DirtyExit",), Outcome.NOT_BEGUN),
+        (START, ("Resque::PoisonJob",), Outcome.QUARANTINED),
         (START, (), Outcome.LOST),
         ("", (), Outcome.LOST),
         (START + AGAIN, (), Outcome.UNEXPLAINED),
