@@ -15,6 +15,7 @@ import tempfile
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
+import resqued
 from tests.chaos_jobs import report
 from tests.chaos_jobs.run import Order, Run
 
@@ -23,6 +24,7 @@ def main() -> int:
     """Run; 0: every job is accounted for."""
     options = _arguments()
     order = Order(options.jobs, options.seed, options.every, options.on_worker_death)
+    print(f"resqued is {pathlib.Path(resqued.__file__).parent}, seed {order.seed}")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="resqued-chaos-jobs-"))
     is_good = False
     console = Console(stderr=True)

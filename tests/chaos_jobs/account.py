@@ -6,10 +6,15 @@ from dataclasses import dataclass, field
 from enum import Enum
 from itertools import pairwise
 
+from resque.errors import DirtyExit, PruneDeadWorkerDirtyExit
+
 #: Bytes of notes that may have come between a worker's end and the look at the file's size.
 _SLACK = 4096
 #: The exception in the record of a job that has cost several workers their lives.
 _POISON = "Resque::PoisonJob"
+#: What the records of jobs say whose worker has died: the exception, or the error's text.
+_PRUNED = PruneDeadWorkerDirtyExit.resque_name
+_STILL_PROCESSED = str(DirtyExit())
 
 
 class Outcome(Enum):
@@ -20,6 +25,7 @@ class Outcome(Enum):
     RAISED = "failed by design, and recorded"
     CUT_OFF = "cut off, and recorded as failed"
     NOT_BEGUN = "recorded as failed before it began"
+    BEREFT = "recorded as failed, as its worker had died"
     QUARANTINED = "quarantined as poison"
     AGAIN = "cut off by its worker's death, performed again"
     TWICE = "performed again, as its worker's death explains"
@@ -57,6 +63,7 @@ class Story:
 
     attempts: list[Attempt] = field(default_factory=list)
     exceptions: list[str] = field(default_factory=list)  #: one for each failure record
+    has_dead_worker: bool = False  #: whether a record says so
 
 
 class Account:
@@ -83,9 +90,11 @@ class Account:
                 own.is_done = True
             place += len(line)
 
-    def add_failure(self, number: int, exception: str) -> None:
+    def add_failure(self, number: int, exception: str, error: str) -> None:
         """Take in one failure record."""
-        self.story(number).exceptions.append(exception)
+        story = self.story(number)
+        story.exceptions.append(exception)
+        story.has_dead_worker |= exception == _PRUNED or error == _STILL_PROCESSED
 
     def story(self, number: int) -> Story:
         """Return what is known of a number."""
@@ -133,6 +142,8 @@ def _unperformed(story: Story, *, is_certain: bool) -> Outcome:
         return Outcome.RAISED
     if _POISON in story.exceptions:
         return Outcome.QUARANTINED
+    if story.has_dead_worker:
+        return Outcome.BEREFT
     if story.exceptions:
         return Outcome.CUT_OFF if story.attempts else Outcome.NOT_BEGUN
     if story.attempts or is_certain:

@@ -141,7 +141,7 @@ class Run:
             for entry in client.failures.each():
                 kept.write(f"{entry.shown()}\n")
                 payload = json.loads(entry.payload or b"{}")
-                account.add_failure(payload["args"][0], entry.exception or "?")
+                account.add_failure(payload["args"][0], entry.exception or "?", entry.error or "")
         outcomes = account.outcomes(range(feed.next), feed.uncertain)
         result = self._result
         result.numbers = feed.next

@@ -21,7 +21,7 @@ def outcome_of_one(
     account = Account(kills, may_repeat=may_repeat)
     account.read_notes(notes.encode())
     for exception in exceptions:
-        account.add_failure(1, exception)
+        account.add_failure(1, exception, "Child process 71 ended")
     return account.outcomes([1], set() if is_certain else {1})[1]
 
 
@@ -34,6 +34,7 @@ def outcome_of_one(
         (START, ("Resque::DirtyExit",), Outcome.CUT_OFF),
         ("", ("Resque::DirtyExit",), Outcome.NOT_BEGUN),
         (START, ("Resque::PoisonJob",), Outcome.QUARANTINED),
+        (START, ("Resque::PruneDeadWorkerDirtyExit",), Outcome.BEREFT),
         (START, (), Outcome.LOST),
         ("", (), Outcome.LOST),
         (START + AGAIN, (), Outcome.UNEXPLAINED),
