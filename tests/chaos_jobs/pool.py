@@ -21,7 +21,7 @@ def load():
 @after_fork
 def hasten(worker):
     worker.heartbeat_interval = 1.0
-    worker.prune_interval = 10.0  # a dead worker that nobody else sees to is found then
+    worker.prune_interval = 5.0  # a dead worker that nobody else sees to is found then
 
 worker_pool(4, "b", "c", interval=0.1{options})
 worker_pool(3, "c", "d", interval=0.1{options})
