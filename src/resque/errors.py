@@ -100,7 +100,8 @@ class ProtocolError(ResqueError):
 class ReplyError(ResqueError):
     """The server answered a command with an error; the connection is still good.
 
-    ``code`` is the reply's first word, such as ``"WRONGTYPE"``, ``"READONLY"`` or ``"ERR"``.
+    ``code`` is the reply's first word, such as ``"WRONGTYPE"``, ``"READONLY"`` or ``"ERR"``. With
+    READONLY, and what else says that the server is the wrong one, the next call opens another.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -115,7 +116,23 @@ class ReplyError(ResqueError):
         return cls(code, message)
 
     def __str__(self) -> str:
-        return f"{self.code} {self.message}".rstrip()
+        text = f"{self.code} {self.message}".rstrip()
+        return f"{text} ({_NEEDS_HASH_TAG})" if self.code in {"CROSSSLOT", "MOVED"} else text
+
+
+_NEEDS_HASH_TAG = "on a cluster a namespace needs a hash tag, such as {resque}"
+
+
+class NoPermissionError(ReplyError):
+    """The user of the connection may not run the command, or not on this key. It was not run."""
+
+    def __init__(self, address: str, message: str) -> None:
+        super().__init__("NOPERM", message)
+        self.args = (address, message)
+        self.address = address
+
+    def __str__(self) -> str:
+        return f"{self.address} does not permit it: {super().__str__()}"
 
 
 class EnvironmentValueError(ResqueError):

@@ -48,11 +48,13 @@ class ValkeyServer:
 
     def start(self) -> None:
         """Start the server and return when it answers, within 10 s."""
+        self._process = subprocess.Popen(self._command(), stdout=subprocess.DEVNULL)
+        self._wait_for_answer(time.monotonic() + 10)
+
+    def _command(self) -> list[str]:
         command = [server_binary(), "--port", str(self.port), "--bind", "127.0.0.1"]
         command += ["--dir", self._folder, "--save", "", "--unixsocket", self.socket_path]
-        command += ["--enable-debug-command", "local", *self._options]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        self._wait_for_answer(time.monotonic() + 10)
+        return [*command, "--enable-debug-command", "local", *self._options]
 
     def stop(self) -> None:
         """End the server at once; its folder stays, for a start() with the same data."""

@@ -5,8 +5,22 @@ from dataclasses import dataclass, field
 
 from resque.errors import AddressError
 
-_OPTIONS = ("db", "ssl_ca_certs")
+_SENTINEL_PORT = 26379
+_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
+_OPTIONS = ("db", "ssl_ca_certs", "sentinel_username", "sentinel_password")
+#: A password among the options, with whatever stands behind it: an ``&`` in it ends it too early.
+_PASSWORD_OPTION = re.compile(r"([?&][^=&]*pass[^=&]*=).*", re.DOTALL | re.IGNORECASE)
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentinels:
+    """Who is asked where a service's primary is, and how to get in there."""
+
+    hosts: tuple[tuple[str, int], ...]  #: in the order in which they are asked
+    service: str
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,10 +35,14 @@ class Address:
     password: str | None = field(default=None, repr=False)
     db: int = 0
     ssl_ca_certs: str | None = None  #: a PEM file to trust instead of the system's authorities
+    sentinels: Sentinels | None = None  #: who know the server; host and port mean nothing then
 
     @classmethod
     def parse(cls, url: str) -> "Address":
-        """Read a ``redis://``, ``rediss://`` (TLS) or ``unix:///path`` URL.
+        """Read a ``redis://``, ``rediss://`` (TLS) or ``unix:///path`` URL, or one of Sentinel.
+
+        That is ``redis+sentinel://user:password@host:port,host:port/service/db``, with
+        ``rediss+sentinel`` for TLS to the sentinels and the server.
 
         Raises AddressError for whatever is not understood in full: jobs sent to a server that
         was guessed are lost.
@@ -38,8 +56,15 @@ class Address:
         user = f"{self.username}@" if self.username else ""
         if self.path is not None:
             return f"unix://{user}{self.path}?db={self.db}"
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'rediss' if self.tls else 'redis'}://{user}{host}:{self.port}/{self.db}"
+        scheme = "rediss" if self.tls else "redis"
+        if self.sentinels is not None:
+            hosts = ",".join(_shown(*place) for place in self.sentinels.hosts)
+            return f"{scheme}+sentinel://{user}{hosts}/{self.sentinels.service}/{self.db}"
+        return f"{scheme}://{user}{_shown(self.host, self.port)}/{self.db}"
+
+
+def _shown(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 # The functions below raise ValueError with the problem, in words that never quote a part which
@@ -49,25 +74,26 @@ class Address:
 
 def _parse(url: str) -> Address:
     scheme, separator, rest = url.partition("://")
-    if not separator or scheme not in {"redis", "rediss", "unix"}:
-        raise ValueError("it must start with redis://, rediss:// or unix://")
+    if not separator or scheme not in _SCHEMES:
+        raise ValueError("it must start with redis://, rediss://, unix:// or redis+sentinel://")
     if not url.isprintable():
         raise ValueError("it holds a control character or an undecodable byte")
     location, _, query = rest.partition("?")
     authority, slash, path = location.partition("/")
     if "@" in rest and "@" not in authority and scheme != "unix":
-        raise ValueError("'/', '?' and '%' in a password are written %2F, %3F and %25")
-    userinfo, _, host = authority.rpartition("@")
+        raise ValueError("'/', '?', '%' and '@' in a password are written %2F, %3F, %25 and %40")
+    userinfo, _, place = authority.rpartition("@")
+    options = _options(query, scheme)
     if scheme == "unix":
-        return _unix(userinfo, host, slash + path, _options(query))
-    return _tcp(userinfo, host, path, _options(query), tls=scheme == "rediss")
+        return _unix(userinfo, place, slash + path, options)
+    if scheme.endswith("+sentinel"):
+        return _sentinel(userinfo, place, path, options, tls=scheme.startswith("rediss"))
+    return _tcp(userinfo, place, path, options, tls=scheme == "rediss")
 
 
 def _unix(userinfo: str, host: str, path: str, options: dict[str, str]) -> Address:
     if host or path in {"", "/"}:
         raise ValueError("a socket's path is absolute: unix:///run/valkey.sock")
-    if "ssl_ca_certs" in options:
-        raise ValueError("ssl_ca_certs is for rediss:// only")
     username, password = _credentials(userinfo)
     db = _db(options.get("db", ""))
     return Address(path=_unquote(path), username=username, password=password, db=db)
@@ -76,9 +102,7 @@ def _unix(userinfo: str, host: str, path: str, options: dict[str, str]) -> Addre
 def _tcp(
     userinfo: str, host_and_port: str, path: str, options: dict[str, str], *, tls: bool
 ) -> Address:
-    if "ssl_ca_certs" in options and not tls:
-        raise ValueError("ssl_ca_certs is for rediss:// only")
-    host, port = _host_and_port(host_and_port)
+    host, port = _host_and_port(host_and_port, 6379)
     username, password = _credentials(userinfo)
     return Address(
         host=host,
@@ -91,7 +115,33 @@ def _tcp(
     )
 
 
-def _host_and_port(text: str) -> tuple[str, int]:
+def _sentinel(
+    userinfo: str, hosts: str, path: str, options: dict[str, str], *, tls: bool
+) -> Address:
+    service, _, db = path.partition("/")
+    places = hosts.split(",")
+    if not service or not all(places):
+        raise ValueError("sentinels and a service are named: redis+sentinel://a:26379,b/mymaster")
+    username, password = _credentials(userinfo)
+    sentinels = Sentinels(
+        tuple(_host_and_port(place, _SENTINEL_PORT) for place in places),
+        _unquote(service),
+        options.get("sentinel_username"),
+        options.get("sentinel_password"),
+    )
+    if sentinels.username and not sentinels.password:
+        raise ValueError("sentinel_username needs a sentinel_password")
+    return Address(
+        tls=tls,
+        username=username,
+        password=password,
+        db=_db(options.get("db", db)),
+        ssl_ca_certs=options.get("ssl_ca_certs"),
+        sentinels=sentinels,
+    )
+
+
+def _host_and_port(text: str, default_port: int) -> tuple[str, int]:
     bracketed = re.fullmatch(r"\[([^\[\]]+)\](?::(.*))?", text)
     host, port = bracketed.groups() if bracketed else (text, None)
     if not bracketed:
@@ -100,7 +150,7 @@ def _host_and_port(text: str) -> tuple[str, int]:
         if ":" in rest or "[" in text or "]" in text:
             raise ValueError("an IPv6 host stands in brackets: redis://[::1]:6379")
     if port is None:
-        return _unquote(host) or "localhost", 6379
+        return _unquote(host) or "localhost", default_port
     if not _is_number(port) or not 0 < int(port) < 65536:
         raise ValueError("the port is not a number from 1 to 65535")
     return _unquote(host) or "localhost", int(port)
@@ -113,12 +163,18 @@ def _credentials(userinfo: str) -> tuple[str | None, str | None]:
     return _unquote(username) or None, _unquote(password) if colon and password else None
 
 
-def _options(query: str) -> dict[str, str]:
+def _options(query: str, scheme: str) -> dict[str, str]:
     options: dict[str, str] = {}
     for option in filter(None, query.split("&")):
         name, _, value = option.partition("=")
         if name not in _OPTIONS:
-            raise ValueError(f"unknown option {name!r}; known are {', '.join(_OPTIONS)}")
+            # Behind a password it may be the rest of it.
+            shown = "" if "sentinel_password" in options else f" {name!r}"
+            raise ValueError(f"unknown option{shown}; known are {', '.join(_OPTIONS)}")
+        if name == "ssl_ca_certs" and not scheme.startswith("rediss"):
+            raise ValueError("ssl_ca_certs is for rediss:// only")
+        if name.startswith("sentinel_") and not scheme.endswith("+sentinel"):
+            raise ValueError(f"{name} is for redis+sentinel:// only")
         options[name] = _unquote(value)
     return options
 
@@ -145,8 +201,8 @@ def _unquote(text: str) -> str:
 
 def _without_password(url: str) -> str:
     """Hide whatever may be a password, however malformed the rest is."""
-    head, at, tail = url.rpartition("@")
+    head, at, tail = _PASSWORD_OPTION.sub(r"\1***", url).rpartition("@")
     if not at:
-        return url
+        return tail
     scheme, separator, _ = head.partition("://")
     return f"{scheme}{separator}***@{tail}" if separator else f"***@{tail}"

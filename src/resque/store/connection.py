@@ -9,11 +9,14 @@ import hiredis
 
 from resque.errors import (
     AuthenticationError,
+    NoPermissionError,
     ProtocolError,
     ReplyError,
+    ResqueError,
     ServerUnavailable,
     ServerVersionError,
 )
+from resque.store import redirects, sentinels
 from resque.store.address import Address
 from resque.store.script import Script
 from resque.store.sockets import open_socket
@@ -38,8 +41,12 @@ class Connection:
     """One conversation with one server, opened at first use and again whenever it was lost.
 
     An idle connection that the server has closed is noticed before the next command is
-    written, and replaced: the caller sees nothing of it. A command is never sent twice. If it
-    may have arrived, and its reply did not, ServerUnavailable says so.
+    written, and replaced: the caller sees nothing of it. If a command may have arrived, and its
+    reply did not, ServerUnavailable says so. It is never sent twice, unless a node of a cluster
+    has named the node to send it to and run nothing.
+
+    Which server that is may change: it is what the sentinels say whenever one is opened, or the
+    cluster's node that the last MOVED named.
 
     What the server remembers about a connection (CLIENT TRACKING, CLIENT SETNAME) is gone with
     it; ``openings`` counts, so a change of it tells when to ask again. A forked child gets a
@@ -54,6 +61,7 @@ class Connection:
         """Both timeouts are seconds; the second is the longest silence within one exchange."""
         self.address = address
         self.openings = 0
+        self._at = address  # the server that was spoken to last
         self._connect_timeout = connect_timeout
         self._reply_timeout = reply_timeout
         self._pid = os.getpid()
@@ -153,10 +161,18 @@ class Connection:
 
     def _exchange(self, data: bytes, replies: int) -> list[Reply]:
         with self._own_lock():
-            wire = self._wire
-            if wire is None or not self._is_alive(wire):
-                wire = self._open()
-            return self._guard(wire, lambda: wire.exchange(data, replies), was_sent=True)
+            answers = self._exchange_once(data, replies)
+            if not redirects.are_elsewhere(answers):
+                return answers
+            self._drop(self._wire)
+            self._at = redirects.destination(answers, self._at) or self._at
+            return self._exchange_once(data, replies) if redirects.all_moved(answers) else answers
+
+    def _exchange_once(self, data: bytes, replies: int) -> list[Reply]:
+        wire = self._wire
+        if wire is None or not self._is_alive(wire):
+            wire = self._open()
+        return self._guard(wire, lambda: wire.exchange(data, replies), was_sent=True)
 
     def _is_alive(self, wire: Wire) -> bool:
         """Return whether nothing speaks against using ``wire``; if something does, drop it."""
@@ -170,27 +186,58 @@ class Connection:
         return False
 
     def _open(self) -> Wire:
+        if self.address.sentinels is not None:
+            return self._open_primary()
+        try:
+            return self._open_known()
+        except ResqueError:
+            self._at = self.address  # a cluster may have lost the node
+            raise
+
+    def _open_primary(self) -> Wire:
+        """Open the server that a sentinel calls the primary, if that agrees."""
+        problems = []
+        for place in sentinels.places(self.address):
+            sentinel = Connection(
+                place, connect_timeout=sentinels.TIMEOUT, reply_timeout=sentinels.TIMEOUT
+            )
+            try:
+                self._at = sentinels.ask(self.address, place, sentinel.call)
+                return self._open_known()
+            except (ServerUnavailable, ProtocolError, ReplyError) as error:
+                problems.append(str(error))
+            finally:
+                sentinel.close()
+        raise ServerUnavailable(str(self.address), "; ".join(problems), was_sent=False)
+
+    def _open_known(self) -> Wire:
         sock = self._guard(
-            None, lambda: open_socket(self.address, self._connect_timeout), was_sent=False
+            None, lambda: open_socket(self._at, self._connect_timeout), was_sent=False
         )
-        wire = Wire(sock, ReplyError.parse)
+        wire = Wire(sock, self._error_of)
         self._guard(wire, lambda: self._greet(wire), was_sent=False)
         wire.set_timeout(self._reply_timeout)
         self.openings += 1
         self._wire = wire
         return wire
 
+    def _error_of(self, text: str) -> ReplyError:
+        error = ReplyError.parse(text)
+        return NoPermissionError(str(self._at), error.message) if error.code == "NOPERM" else error
+
     def _greet(self, wire: Wire) -> None:
-        """Choose RESP3, log in and select the database."""
+        """Choose RESP3, log in and select the database, on what must be a primary if ordered."""
         hello: list[Word] = ["HELLO", 3]
-        if self.address.password is not None:
-            hello += ["AUTH", self.address.username or "default", self.address.password]
+        if self._at.password is not None:
+            hello += ["AUTH", self._at.username or "default", self._at.password]
         # Alone, as a server that is full answers the first command only, and closes.
         (greeting,) = wire.exchange(pack(hello), 1)
         if isinstance(greeting, ReplyError):
             raise self._refusal(greeting) from greeting
-        if self.address.db:
-            _without_error(wire.exchange(pack(("SELECT", self.address.db)), 1))
+        if self.address.sentinels is not None and not sentinels.is_primary(greeting):
+            raise ServerUnavailable(str(self._at), "it is no primary", was_sent=False)
+        if self._at.db:
+            _without_error(wire.exchange(pack(("SELECT", self._at.db)), 1))
 
     def _refusal(self, reply: ReplyError) -> Exception:
         """Return what a refused HELLO means.
@@ -198,7 +245,7 @@ class Connection:
         A server older than 6 does not know the command, one that is full or in protected mode
         answers it with a reason and closes.
         """
-        address = str(self.address)
+        address = str(self._at)
         if reply.code in {"WRONGPASS", "NOAUTH", "NOPERM"}:
             return AuthenticationError(address, str(reply))
         if reply.code == "NOPROTO" or "unknown command" in reply.message:
@@ -211,14 +258,14 @@ class Connection:
             return step()
         except hiredis.ProtocolError as error:
             self._drop(wire)
-            raise ProtocolError(str(self.address), str(error)) from error
+            raise ProtocolError(str(self._at), str(error)) from error
         except (OSError, EOFError) as error:
             self._drop(wire)
             if not _is_of_the_network(error):
                 raise
             limit = self._reply_timeout if was_sent else self._connect_timeout
             cause = f"no answer within {limit:g} s" if _is_timeout(error) else error
-            raise ServerUnavailable(str(self.address), cause, was_sent=was_sent) from error
+            raise ServerUnavailable(str(self._at), cause, was_sent=was_sent) from error
         except BaseException:
             self._drop(wire)
             raise

@@ -90,6 +90,7 @@ def info(server: Server, keys: Keys) -> Info:
 def key_names(server: Server, keys: Keys) -> list[str]:
     """Return the names of all keys of the namespace, without it, sorted."""
     prefix = f"{keys.namespace}:"
+    server.call("EXISTS", keys.queues)  # for a cluster: SCAN sees the keys of its own node only
     found = set(_scan(server, prefix.translate(_SPECIAL) + "*"))
     return sorted(shown(key[len(prefix.encode()) :]) for key in found)
 

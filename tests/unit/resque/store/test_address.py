@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resque.errors import AddressError
-from resque.store.address import Address
+from resque.store.address import Address, Sentinels
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,29 @@ from resque.store.address import Address
         ("redis://[fe80::1%25eth0]:7000/1", Address(host="fe80::1%eth0", port=7000, db=1)),
         ("rediss://h:6380", Address(host="h", port=6380, tls=True)),
         ("rediss://h?ssl_ca_certs=/a%20b", Address(host="h", tls=True, ssl_ca_certs="/a b")),
+        (
+            "redis+sentinel://a:26380/mymaster",
+            Address(sentinels=Sentinels((("a", 26380),), "mymaster")),
+        ),
+        (
+            "redis+sentinel://u:p%2C@a,[::1]:7,b:8/my%2Fmaster/3",
+            Address(
+                username="u",
+                password="p,",
+                db=3,
+                sentinels=Sentinels((("a", 26379), ("::1", 7), ("b", 8)), "my/master"),
+            ),
+        ),
+        (
+            "rediss+sentinel://:pw@a/m?ssl_ca_certs=/c&sentinel_username=s&sentinel_password=%26&db=1",
+            Address(
+                tls=True,
+                password="pw",
+                ssl_ca_certs="/c",
+                db=1,
+                sentinels=Sentinels((("a", 26379),), "m", "s", "&"),
+            ),
+        ),
         ("unix:///run/valkey.sock", Address(path="/run/valkey.sock")),
         ("unix:///run/valkey.sock?db=1", Address(path="/run/valkey.sock", db=1)),
         ("unix://:pw@/run/a%20b", Address(path="/run/a b", password="pw")),
@@ -76,6 +99,21 @@ def test_reads_urls(url, address):
         ("redis://:%ff@h", "not UTF-8"),
         ("redis://h\n", "control character"),
         ("redis://\udcff", "control character"),
+        ("redis+sentinel://", "a service are named"),
+        ("redis+sentinel://a", "a service are named"),
+        ("redis+sentinel://a/", "a service are named"),
+        ("redis+sentinel:///m", "a service are named"),
+        ("redis+sentinel://a,/m", "a service are named"),
+        ("redis+sentinel://a:x/m", "port is not a number"),
+        ("redis+sentinel://::1/m", "brackets"),
+        ("redis+sentinel://a/m/x", "database is not a number"),
+        ("redis+sentinel://a/m/1/2", "database is not a number"),
+        ("redis+sentinel://u@a/m", "without a password"),
+        ("redis+sentinel://a/m?sentinel_username=u", "needs a sentinel_password"),
+        ("redis+sentinel://a/m?ssl_ca_certs=/x", "rediss:// only"),
+        ("redis+sentinel://a/m?sentinel_password=x&y", "unknown option;"),
+        ("redis://h?sentinel_password=x", "redis+sentinel:// only"),
+        ("unix+sentinel://a/m", "must start with"),
         ("unix://run/valkey.sock", "absolute"),
         ("unix://", "absolute"),
         ("unix:///", "absolute"),
@@ -101,6 +139,14 @@ def test_refuses_what_it_does_not_understand(url, problem):
         "redis://:secret%ff@h",
         "redis://:secret@h?db=x",
         "unix://:secret@run/s",
+        "redis+sentinel://:secret@a",
+        "redis+sentinel://a?sentinel_password=secret",
+        "redis+sentinel://a/m?sentinel_password=x&secret",
+        "redis+sentinel://a/m?sentinel_password=x&secret=1",
+        "redis+sentinel://a/m?sentinel_password=x@secret",
+        "redis+sentinel://a/m?sentinel_password=x/secret@y&db=x",
+        "redis+sentinel://a/m?sentinel_pass=secret",
+        "redis://h?password=secret",
     ],
 )
 def test_errors_hide_the_password(url):
@@ -120,6 +166,10 @@ def test_errors_hide_the_password(url):
         ("redis://user:pw@h", "redis://user@h:6379/0"),
         ("rediss://:pw@[::1]", "rediss://[::1]:6379/0"),
         ("unix://:pw@/run/s?db=3", "unix:///run/s?db=3"),
+        (
+            "rediss+sentinel://u:pw@a,[::1]:7/m/2?sentinel_password=pw",
+            "rediss+sentinel://u@a:26379,[::1]:7/m/2",
+        ),
     ],
 )
 def test_shows_itself_without_the_password(url, shown):
@@ -129,7 +179,7 @@ def test_shows_itself_without_the_password(url, shown):
     assert "pw" not in repr(address)
 
 
-@given(st.sampled_from(["", "redis://", "rediss://", "unix:///"]), st.text())
+@given(st.sampled_from(["", "redis://", "rediss://", "unix:///", "redis+sentinel://"]), st.text())
 def test_never_fails_otherwise(start, text):
     """Any text is an address or an AddressError."""
     with suppress(AddressError):
