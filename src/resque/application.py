@@ -55,10 +55,10 @@ class Application(Client):
     ) -> Resque:
         """Use this server from now on; nothing is sent yet.
 
-        A URL (``redis://``, ``rediss://``, ``unix://``), or a ``redis.Redis`` or
-        ``valkey.Valkey``. Without one: ``RESQUE_REDIS_URL``, else ``REDIS_URL``, else
-        redis://localhost:6379/0. ``failures`` is where failed jobs go: a backend's name, one of
-        your own, or a factory; see docs/failures.md. Raises AddressError, NamespaceError,
+        A URL, see docs/server.md, or a ``redis.Redis`` or ``valkey.Valkey``. Without one:
+        ``RESQUE_REDIS_URL``, else ``REDIS_URL``, else redis://localhost:6379/0. ``failures`` is
+        where failed jobs go: a backend's name, one of your own, or a factory; see
+        docs/failures.md. Raises AddressError, NamespaceError,
         UnknownBackendError, or TypeError for an object that is none of these.
         """
         server = connect_server(url_or_client)

@@ -17,18 +17,18 @@ SERVICE = "mymaster"
 class Sentinel(ValkeyServer):
     """Takes a primary for down after half a second, and needs nobody's agreement for it."""
 
-    def __init__(self, primary_port: int, *lines: str) -> None:
-        """``lines`` are more of its configuration."""
+    def __init__(self, primary_port: int, *lines: str, host: str = "127.0.0.1") -> None:
+        """``lines`` are more of its configuration; ``host`` is the primary's."""
         super().__init__()
         self._file = pathlib.Path(self._folder) / "sentinel.conf"
         settings = (
             f"port {self.port}",
             "bind 127.0.0.1",
             f"dir {self._folder}",
-            f"sentinel monitor {SERVICE} 127.0.0.1 {primary_port} 1",
+            *lines,
+            f"sentinel monitor {SERVICE} {host} {primary_port} 1",
             f"sentinel down-after-milliseconds {SERVICE} 500",
             f"sentinel failover-timeout {SERVICE} 3000",
-            *lines,
         )
         self._file.write_text("\n".join(settings) + "\n")
 

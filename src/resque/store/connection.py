@@ -28,6 +28,9 @@ T = TypeVar("T")
 #: Modules whose OSErrors are the network's; see ``_is_of_the_network``.
 _NETWORK_MODULES = frozenset({"socket", "ssl", "resque.store.sockets", "resque.store.wire"})
 
+#: What a script's lack of a right is called since version 7, and before.
+_NOPERM_IN_SCRIPT = ("ACL failure in script: ", ": -NOPERM ")
+
 
 def default_url() -> str:
     """Return the address to use when the program names none, from the environment."""
@@ -223,7 +226,8 @@ class Connection:
 
     def _error_of(self, text: str) -> ReplyError:
         error = ReplyError.parse(text)
-        return NoPermissionError(str(self._at), error.message) if error.code == "NOPERM" else error
+        lacks = error.code == "NOPERM" or any(mark in error.message for mark in _NOPERM_IN_SCRIPT)
+        return NoPermissionError(str(self._at), error.message) if lacks else error
 
     def _greet(self, wire: Wire) -> None:
         """Choose RESP3, log in and select the database, on what must be a primary if ordered."""

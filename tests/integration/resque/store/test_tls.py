@@ -7,6 +7,7 @@ import pytest
 
 from resque.errors import ReplyError, ServerUnavailable
 from resque.store.wire import Wire
+from tests.support.sentinel import SERVICE, Sentinel
 from tests.support.tls_proxy import TlsProxy, make_certificate
 
 
@@ -70,6 +71,35 @@ def test_a_forked_child_leaves_the_session_alone(secure, in_child):
     child = int(in_child(lambda: secure.call("CLIENT", "ID")))
     assert child != parent
     assert secure.call("CLIENT", "ID") == parent
+
+
+def test_logs_in_through_tls(connect, other, proxy, certificate):
+    """A user's name and password, as without TLS."""
+    other.call("ACL", "SETUSER", "tls-user", "on", ">pw", "+acl|whoami")
+    try:
+        url = f"rediss://tls-user:pw@localhost:{proxy.port}?ssl_ca_certs={certificate[0]}"
+        connection = connect(url)
+        assert connection.call("ACL", "WHOAMI") == b"tls-user"
+        connection.close()
+    finally:
+        other.call("ACL", "DELUSER", "tls-user")
+
+
+@pytest.fixture
+def sentinel(proxy):
+    """One that names the server by the name in its certificate, and at its TLS port."""
+    by_name = "sentinel resolve-hostnames yes", "sentinel announce-hostnames yes"
+    with Sentinel(proxy.port, *by_name, host="localhost") as own:
+        yield own
+
+
+def test_finds_the_primary_through_tls(connect, sentinel, certificate):
+    """Both the sentinel and the server are spoken to in TLS."""
+    with TlsProxy(*certificate, sentinel.port) as before_sentinel:
+        place = f"localhost:{before_sentinel.port}/{SERVICE}/3"
+        connection = connect(f"rediss+sentinel://{place}?ssl_ca_certs={certificate[0]}")
+        assert b"db=3" in connection.call("CLIENT", "INFO")
+        connection.close()
 
 
 def test_an_unknown_certificate_is_refused(connect, proxy):
