@@ -4,7 +4,13 @@ import threading
 
 import pytest
 
-from resque.errors import AuthenticationError, EncodeError, ReplyError, ServerUnavailable
+from resque.errors import (
+    AuthenticationError,
+    EncodeError,
+    NoPermissionError,
+    ReplyError,
+    ServerUnavailable,
+)
 from resque.store.connection import default_url
 from resque.store.script import Script
 from tests.support.server import ValkeyServer, free_port
@@ -205,6 +211,8 @@ def test_errors_survive_pickling():
     assert (error.address, error.cause, error.was_sent) == ("redis://h", "gone", True)
     reply = pickle.loads(pickle.dumps(ReplyError("ERR", "no")))
     assert (reply.code, reply.message) == ("ERR", "no")
+    denied = pickle.loads(pickle.dumps(NoPermissionError("redis://h", "no")))
+    assert (denied.address, denied.code, denied.message) == ("redis://h", "NOPERM", "no")
 
 
 def test_pushes_are_never_taken_for_replies(connection, other):
