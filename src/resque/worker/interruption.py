@@ -7,6 +7,8 @@ from signal import Signals
 from types import FrameType
 
 from resque.errors import TermException
+from resqued.process.signals import SignalInbox
+from resqued.process.waiter import Waiter
 
 
 class Interruption:
@@ -16,10 +18,12 @@ class Interruption:
     """
 
     def __init__(self) -> None:
+        self.has_come = False  #: whether there was a signal, also after the job's end
         self._is_due = True
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
         """Raise TermException into the job, the first time."""
+        self.has_come = True
         if self._is_due:
             self._is_due = False
             raise TermException(Signals(number).name)
@@ -32,6 +36,30 @@ class Interruption:
     def job_is_done(self) -> None:
         """Let it be: what comes now is no concern of the job's."""
         self._is_due = False
+
+
+class EndOfJob:
+    """The ear of a job's process once its job is done: TERM asks it to leave."""
+
+    def __init__(self, interruption: Interruption) -> None:
+        """``interruption`` is the handler of TERM, but for the sleeps."""
+        self._interruption = interruption
+        self._was_told = False
+
+    @property
+    def asked(self) -> bool:
+        """Whether it is to leave: TERM has come, be it to end the job."""
+        return self._was_told or self._interruption.has_come
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, at most until TERM."""
+        waiter = Waiter()
+        with SignalInbox([Signals.SIGTERM]) as inbox:
+            if not self.asked:
+                waiter.watch(inbox)
+                waiter.wait(seconds)
+                self._was_told = bool(inbox.drain())
+        waiter.close()
 
 
 @contextmanager

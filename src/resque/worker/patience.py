@@ -1,8 +1,9 @@
 """Go on when the server does not answer: wait, try again, and say so once."""
 
 import logging
+import math
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from resque.clock import Clock
 from resque.errors import (
@@ -13,7 +14,6 @@ from resque.errors import (
     ServerUnavailable,
     ServerVersionError,
 )
-from resque.worker.control import Control
 
 log = logging.getLogger(__name__)
 
@@ -29,21 +29,44 @@ _LAST_TRIES = 5.0
 
 
 class GaveUpError(ResqueError):
-    """Raised when the worker was told to leave and the server stays away."""
+    """Raised when the server stays away for longer than there is time."""
+
+
+class Ear(Protocol):
+    """Where a process sleeps, and hears that it is to leave; a worker's is its ``Control``."""
+
+    @property
+    def asked(self) -> int:
+        """Not 0 if it is to leave."""
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, at most until something is asked."""
+        ...
 
 
 class Patience:
     """Repeats what can safely be repeated until the server has answered."""
 
-    def __init__(self, control: Control, clock: Clock) -> None:
+    def __init__(
+        self,
+        control: Ear,
+        clock: Clock,
+        *,
+        limit: float = math.inf,
+        last_tries: float = _LAST_TRIES,
+    ) -> None:
+        """``limit`` is the seconds for which to try, ``last_tries`` those once told to leave."""
         self._control = control
         self._clock = clock
+        self._limit = limit
+        self._last_tries = last_tries
 
     def insist(self, step: Callable[[], T]) -> T:
         """Return what ``step`` returns, however often it must be tried.
 
         ``step`` must be safe to repeat after its reply was lost. Raises GaveUpError when the try
-        that was under way 5 s after the worker was told to leave has failed, too.
+        that was under way when the time was over has failed, too.
         """
         try:
             return step()
@@ -55,14 +78,16 @@ class Patience:
 
     def _repeat(self, step: Callable[[], T]) -> T:
         pause = _FIRST_PAUSE
-        give_up_at = None
+        give_up_at = self._clock.now() + self._limit
+        is_leaving = False
         while True:
             self._control.wait(pause)
-            if self._control.asked and give_up_at is None:
-                give_up_at = self._clock.now() + _LAST_TRIES
+            if self._control.asked and not is_leaving:
+                is_leaving = True
+                give_up_at = min(give_up_at, self._clock.now() + self._last_tries)
             try:
                 return step()
             except PASSING as error:
-                if give_up_at is not None and self._clock.now() >= give_up_at:
+                if self._clock.now() >= give_up_at:
                     raise GaveUpError(str(error)) from error
-            pause = min(pause * 2, _LONGEST_PAUSE if give_up_at is None else 1.0)
+            pause = min(pause * 2, 1.0 if is_leaving else _LONGEST_PAUSE)

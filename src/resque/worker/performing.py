@@ -7,15 +7,21 @@ from dataclasses import dataclass, replace
 from signal import Signals
 
 from resque import perform
+from resque.clock import SystemClock
 from resque.errors import FailureHookError
 from resque.failure.record import Failure
 from resque.job import Job
 from resque.worker.child import EXIT_UNSAVED
 from resque.worker.deadline import Deadline
-from resque.worker.interruption import Interruption
+from resque.worker.interruption import EndOfJob, Interruption
+from resque.worker.patience import Patience
 from resqued.process.title import set_title
 
 log = logging.getLogger(__name__)
+
+#: Seconds for which a job's process tries to write its failure down, while the server is in
+#: trouble; after that only its worker goes on, which does not know what the job has raised.
+SAVE_FOR = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +48,7 @@ def perform_in_child(task: JobTask) -> int:
     error = outcome(task.job, interruption, task.prepare)
     # When its time was over first, the worker reports it, whatever it has come to by now.
     is_ours = task.deadline is None or task.deadline.claim()
-    status = _report(task, error) if is_ours else 0
+    status = _report(task, error, interruption) if is_ours else 0
     if task.run_at_exit_hooks:
         atexit._run_exitfuncs()  # noqa: SLF001 - there is no other way to run them before _exit
     return status
@@ -92,13 +98,14 @@ def run_hooks_in_child(job: Job, error: BaseException, let_go: Callable[[], None
     return 0
 
 
-def _report(task: JobTask, error: BaseException | None) -> int:
+def _report(task: JobTask, error: BaseException | None, interruption: Interruption) -> int:
     if error is None:
         task.succeeded()
         return 0
     failure = describe(task.job, error)
+    patience = Patience(EndOfJob(interruption), SystemClock(), limit=SAVE_FOR, last_tries=0.0)
     try:
-        task.failed(failure, error)
+        patience.insist(lambda: task.failed(failure, error))
     except Exception:
         log.exception("The failure of %.200s cannot be written down", task.job.payload.class_name)
         return EXIT_UNSAVED

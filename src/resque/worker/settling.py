@@ -67,12 +67,12 @@ class Settling:
         self._word.say(Outcome.POSTED if was_posted else Outcome.SUCCEEDED)
 
     def failure_saved(self, reserved: Reserved) -> None:
-        """Say that the failure is written down, and have the server count it.
-
-        Raises what the server's calls raise; the worker does it then.
-        """
+        """Say that the failure is written down, and have the server count it."""
         self._word.say(Outcome.FAILURE_SAVED)
-        self._finish(reserved, has_failed=True)
+        try:
+            self._finish(reserved, has_failed=True)
+        except ResqueError:
+            return  # the worker does it; to save the failure again would write it down twice
         self._word.say(Outcome.SETTLED)
 
     # --- in the worker --------------------------------------------------------------------

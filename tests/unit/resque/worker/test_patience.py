@@ -148,3 +148,23 @@ def test_a_server_that_comes_back_in_the_last_seconds(patience, control):
     """What was to be written down still is."""
     control.asked = Asked.FINISH
     assert patience.insist(Step(4)) == "done"
+
+
+def test_patience_that_has_a_limit(control, clock):
+    """The try that is due when it is over is the last."""
+    patience = Patience(control, clock, limit=30.0)
+    assert patience.insist(Step(9)) == "done"
+    began = clock.now()
+    with pytest.raises(GaveUpError):
+        patience.insist(Step(1_000))
+    assert 30 <= clock.now() - began <= 35
+
+
+def test_patience_that_ends_when_told_to_leave(control, clock):
+    """With no last seconds there is one more try, at once."""
+    patience = Patience(control, clock, limit=30.0, last_tries=0.0)
+    control.told_during = 3
+    step = Step(1_000)
+    with pytest.raises(GaveUpError):
+        patience.insist(step)
+    assert (step.calls, len(control.pauses)) == (4, 3)
