@@ -300,7 +300,25 @@ def test_a_job_whose_coming_is_spoilt(start, scene, notes, spoil):
     assert notes.read_text().count("Note") == 2
 
 
-# --- a failure that cannot be written down
+# --- a failure that cannot be written down, or not be counted
+
+
+def test_a_failure_that_cannot_be_counted(start, scene, failing):
+    """It is not written down again for that: the worker counts it, when the server is well."""
+    scene.store.push("q", FAIL)
+    worker = start()
+    failing.has_begun.wait()
+    count = scene.store.keys.worker_stat("processed", worker.id)
+    scene.call("DEL", count)
+    scene.call("RPUSH", count, "no number")
+    failing.may_go_on.open()
+    wait_for_log(worker, OUTAGE)
+    scene.wait_for_tries()
+    scene.call("DEL", count)
+    worker.wait_until(lambda: scene.store.stats() == (1, 1), "its count")
+    worker.leave()
+    check_it_told_once(worker)
+    assert [record["exception"] for record in scene.store.failures()] == ["ValueError"]
 
 
 def give_up_soon(_worker):
