@@ -9,8 +9,8 @@ from signal import Signals
 
 from resque.clock import Clock
 from resque.errors import DirtyExit
-from resque.worker.deadline import STACK_SIGNAL, STACK_TIME, Deadline
-from resqued.process import kernel, reaper, signals
+from resque.worker.deadline import STACK_TIME, Deadline
+from resqued.process import kernel, reaper, signals, stack
 from resqued.process.reaper import ExitStatus
 from resqued.process.spawn import fork_child
 
@@ -89,7 +89,7 @@ class JobChild:
             self._move(_Step.WAITING, self._limits.pre_shutdown)
         if self._deadline is not None and self._step in _AT_LARGE and self._deadline.has_passed():
             self._move(_Step.ASKED, STACK_TIME)
-            signals.send(self.pid, STACK_SIGNAL)
+            stack.ask(self.pid)
         if self._step is _Step.NOT_BEGUN or self._clock.now() < self._next_step_at:
             return
         match self._step:
@@ -113,14 +113,14 @@ class JobChild:
 
     def _log_overrun(self) -> None:
         if self._step is _Step.ASKED and self._deadline is not None:
-            stack = self._deadline.read_stack() or "(it has not told its stack)"
+            where = self._deadline.read_stack() or "(it has not told its stack)"
             limit = self._deadline.limit
             log.warning(
                 "The job of process %d has taken more than %g s (limit of the %s), at\n%s",
                 self.pid,
                 limit.seconds,
                 limit.owner,
-                stack.rstrip(),
+                where.rstrip(),
             )
 
     def _move(self, step: _Step, seconds: float) -> None:

@@ -1,20 +1,16 @@
 """The time a job may take: kept by its worker from outside, known to its process."""
 
-import faulthandler
 import os
 from dataclasses import dataclass
-from signal import Signals
 
 from resque import perform
 from resque.clock import Clock
 from resque.errors import JobTimeout
 from resque.job import Job
-from resque.worker.stack import frames_of
+from resque.worker.backtrace import frames_of
+from resqued.process import stack
 
-#: Asks a job's process for its stack: faulthandler answers in the handler itself, so that code
-#: stuck in C does too. Ignored by default (signal(7)), so it harms no process that is not ready.
-STACK_SIGNAL = Signals.SIGURG
-#: Seconds from the question to TERM; it is answered within milliseconds.
+#: Seconds from the question for the stack to TERM; it is answered within milliseconds.
 STACK_TIME = 0.2
 #: Seconds, at least, for what comes after a job: hooks, and the record.
 _REPORT_TIME = 30.0
@@ -105,14 +101,14 @@ class Deadline:
         """What the worker must report; None: nothing, for the job was done in time."""
         if not self._has_timed_out:
             return None
-        stack = frames_of(self.stack, below=perform.THIS_FILE)
-        return JobTimeout(self.limit.seconds, self.limit.owner, stack)
+        frames = frames_of(self.stack, below=perform.THIS_FILE)
+        return JobTimeout(self.limit.seconds, self.limit.owner, frames)
 
     # --- in the job's process -------------------------------------------------------------
 
     def answer(self) -> None:
         """Be ready to be asked for the stack; main thread, before the job."""
-        faulthandler.register(STACK_SIGNAL, file=self._dump, all_threads=True, chain=False)
+        stack.answer(self._dump)
 
     # --- in both --------------------------------------------------------------------------
 

@@ -82,8 +82,9 @@ class Shift:
     def _turn(self) -> None:
         while not (self._control.asked or self._is_drained):
             self.tick()
-            if self._wear.spent is not None and not self._control.asked:
-                self._make_room(self._wear.spent)
+            is_told = self._control.asked or self._control.is_paused
+            if not is_told and (reason := self._wear.spent) is not None:
+                self._make_room(reason)
                 break
         self._finish_last()
 

@@ -8,7 +8,7 @@ from signal import Signals
 from resqued.backoff import Backoff
 from resqued.clock import Clock
 from resqued.config.model import WorkerSpec
-from resqued.process import reaper, signals
+from resqued.process import reaper, signals, stack
 from resqued.process.reaper import ExitStatus
 from resqued.process.spawn import fork_child
 from resqued.worker.gate import Gate
@@ -213,6 +213,8 @@ class WorkerSlot:
             self.spec.limits.timeout,
             number.name,
         )
+        if number is Signals.SIGTERM:
+            stack.ask(process.pid)
         self.send(number)
         process.kill_at = self._clock.now() + stop_timeout
 

@@ -10,7 +10,7 @@ from resqued import __version__, report
 from resqued.config.hooks import run_hooks
 from resqued.config.model import Config, WorkerLimits, WorkerSpec
 from resqued.exit_codes import ExitCode
-from resqued.process import kernel, lifeline, limits, signals
+from resqued.process import kernel, lifeline, limits, signals, stack
 from resqued.process.title import set_title
 from resqued.worker.factory import DefaultFactory, Work
 from resqued.worker.gate import Ticket
@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 #: How much sooner than its listener a worker is taken when memory runs out (oom_score_adj).
 _OOM_STEP = 100
+#: The log, which follows a file that was moved by this very number.
+_STDERR = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ def run_worker(task: WorkerTask) -> int:
         return ExitCode.FAILED
     if getattr(worker, "enforces_timeout", False):
         task.ticket.say("enforces")
+    elif task.spec.limits.timeout is not None:
+        stack.answer(_STDERR)  # its listener will ask
     if not task.ticket.wait(announces=hasattr(worker, "job_observer")):
         return ExitCode.OK
     kernel.outlive_parent()

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from resque.errors import DuplicateJobError, NotAJobError, QueueNameError, UnknownJobError
+from resque.job import Job
 from resque.payload import Payload
 from resque.perform import perform
 from resque.registry import JobFunction, Registry, is_queue_name
@@ -38,8 +39,8 @@ def registry():
 def job(registry, recorder):
     """Declare a job of the queue ``q`` unless another is named."""
 
-    def declare(queue="q", name=None):
-        return registry.declare(queue=queue, name=name, enqueue=recorder)
+    def declare(queue="q", name=None, timeout=None):
+        return registry.declare(queue=queue, name=name, enqueue=recorder, timeout=timeout)
 
     return declare
 
@@ -403,3 +404,21 @@ def test_queue_names(job, queue, expected):
     if not expected:
         with pytest.raises(QueueNameError):
             job(queue=queue)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan")])
+def test_a_timeout_that_leaves_no_time(job, timeout):
+    """It is refused where the job is declared, too."""
+    with pytest.raises(ValueError, match=f"^timeout={timeout} is no number of seconds above 0$"):
+        job(timeout=timeout)
+
+
+def test_a_timeout_is_the_job_s_own(job, registry):
+    """Its worker finds it, and None where there is none."""
+    job(name="Limited", timeout=1.5)(plain)
+    job(name="Free")(required)
+    found = {
+        name: Job("q", Payload(name, (), b""), registry).timeout
+        for name in ("Limited", "Free", "Unknown")
+    }
+    assert found == {"Limited": 1.5, "Free": None, "Unknown": None}

@@ -106,6 +106,20 @@ def test_at_so_much_memory(application, start_limited, store):
     assert store.size("q") == 1
 
 
+def test_a_paused_worker_stays(application, start_limited, held_job):
+    """Who comes in its place would not be paused. It leaves when it may work again."""
+    application.enqueue_to("q", "Held")
+    worker, said = start_limited(max_jobs=1)
+    held_job.has_begun.wait()
+    worker.signal(signal.SIGUSR2)
+    held_job.may_go_on.open()
+    worker.wait_for_title("Paused")
+    assert said() == ["started Held", "finished"]
+    worker.signal(signal.SIGCONT)
+    assert worker.wait() == 0
+    assert said()[-1] == "recycled 1 jobs done (max_jobs)"
+
+
 def test_a_worker_that_is_told_to_leave_does_just_that(application, start_limited, held_job):
     """It is no recycling, whatever it has done."""
     application.enqueue_to("q", "Held")

@@ -149,6 +149,24 @@ def test_hooks_that_are_stuck_do_not_hold_the_worker(application, start_worker, 
     assert "on_failure hooks failed" in second["error"]
 
 
+def test_a_job_that_ends_just_at_its_limit(application, start_worker, store, note):
+    """Whoever is first reports it, and nobody else: one record and one hook for each job."""
+
+    def fail_late():
+        time.sleep(0.05)
+        raise ValueError("late")
+
+    job = application.job(queue="q", name="Late", timeout=0.05)(fail_late)
+    job.on_failure(lambda error: note(type(error).__name__))
+    for _ in range(15):
+        job.enqueue()
+    assert start_worker("q", interval=0).wait() == 0
+    found = [record["exception"] for record in store.failures()]
+    assert len(found) == 15
+    assert set(found) <= {"JobTimeout", "ValueError"}
+    assert note.lines() == found
+
+
 def test_a_hook_before_the_job_counts(application, start_worker, store):
     """What is stuck there is ended, too."""
     job = application.job(queue="q", name="J", timeout=LIMIT)(lambda: None)

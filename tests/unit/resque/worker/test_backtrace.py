@@ -5,7 +5,7 @@ import inspect
 import os
 import tempfile
 
-from resque.worker.stack import frames_of
+from resque.worker.backtrace import frames_of
 
 DUMP = """\
 Thread 0x00007f16c0bff6c0 (most recent call first):
