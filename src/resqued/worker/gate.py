@@ -7,8 +7,8 @@ which job it has started and finished, if it likes.
 
 Lines of JSON, from the worker: ``["ready"]``, or ``["ready", "announces"]`` if it will say when it
 has begun to work, before it ``["enforces"]`` if it will end by itself a job whose time is over,
-``["failed", reason]``, ``["working"]``, ``["job", name]``, ``["idle"]``, ``["recycled", reason]``.
-From the listener: a single byte, go.
+``["failed", reason]``, ``["known", name]``, ``["working"]``, ``["job", name]``, ``["idle"]``,
+``["recycled", reason]``. From the listener: a single byte, go.
 """
 
 import json

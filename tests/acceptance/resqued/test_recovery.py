@@ -12,6 +12,7 @@ import pytest
 from resque.client import Resque
 from resque.registry import Registry
 from resque.store.server import connect
+from resqued.worker.death import WorkerDeath
 from tests.support import processes
 from tests.support.daemon import Daemon
 from tests.support.processes import Process
@@ -46,6 +47,18 @@ def poison():
     time.sleep(60)
 """
 
+#: A job that will not be interrupted.
+STUBBORN = """
+@resque.job(queue="q", name="Stubborn")
+def stubborn(number):
+    note(number, os.getpid(), os.getppid())
+    while True:
+        try:
+            time.sleep(60)
+        except resque.TermException:
+            note("interrupted", os.getpid(), os.getppid())
+"""
+
 #: Seconds from a worker's death until its job is seen to.
 SOON = 1.0
 
@@ -60,7 +73,7 @@ class Pool:
 
     def start(self, count: int, options: str = "") -> None:
         """Start, and wait until all workers wait for jobs."""
-        self.daemon.write("myapp.py", JOBS)
+        self.daemon.write("myapp.py", JOBS + STUBBORN)
         self.daemon.start(
             f"import myapp\nworker_pool({count}, 'q', interval=0.05{options})\n",
             environment={"REDIS_URL": self.server.url},
@@ -200,3 +213,48 @@ def test_a_worker_killed_while_the_daemon_stops(pool: Pool):
     assert pool.daemon.wait_for_exit() == 0
     assert [failure["exception"] for failure in pool.failures()] == ["Resque::DirtyExit"]
     assert pool.client.worker_ids() == []
+
+
+def test_a_worker_killed_by_a_second_term(pool: Pool):
+    """Its job goes back as well, by a process that may outlive the daemon for a moment."""
+    pool.start(1, ', on_worker_death="requeue"')
+    pool.client.enqueue_to("q", "Stubborn", 7)
+    ((job, worker),) = pool.begun("7")
+    pool.daemon.signal(signal.SIGTERM)
+    pool.begun("interrupted")
+    pool.daemon.signal(signal.SIGTERM)
+    assert pool.daemon.wait_for_exit() == 0
+    pool.daemon.wait_until_gone()
+    assert (pool.client.size("q"), pool.failures(), pool.traces(worker)) == (1, [], [])
+    assert not job.is_there
+
+
+def test_a_factory_of_ones_own(pool: Pool):
+    """It has no way with dead workers unless it says so; then it is told whose job it is."""
+    pool.start(1)
+    pool.daemon.write(
+        "resqued.py",
+        """
+import myapp
+from resque.worker import Worker
+def build(queues):
+    return Worker(queues)
+def recover(death):
+    with open("dead", "w") as file:
+        print(death, file=file)
+build.recover = recover
+worker_factory(build)
+worker("q", "r", interval=0.05, max_deaths=5)
+""",
+    )
+    pool.daemon.signal(signal.SIGHUP)
+    pool.daemon.wait_until(
+        lambda: pool.daemon.tree().titled(r"resque-\S+ Waiting for q,r"), "the new worker"
+    )
+    (worker,) = pool.daemon.wait_for_workers(1).workers
+    os.kill(worker.pid, signal.SIGKILL)
+    name = f"{os.uname().nodename}:{worker.pid}:q,r"
+    expected = f"{WorkerDeath(worker.pid, name, ('q', 'r'), 'fail', 5)}\n"
+    pool.daemon.wait_until(lambda: pool.daemon.read("dead") == expected, "the news of its death")
+    pool.daemon.wait_for_workers(1)
+    assert pool.daemon.stop() == 0
