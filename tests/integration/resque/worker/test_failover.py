@@ -99,6 +99,22 @@ def test_the_primary_is_killed(service, application, start_worker, store):
     assert store.failures() == []
 
 
+def test_a_job_during_a_failover(service, application, held_job, start_worker, store):
+    """It ends while there is no primary, and is counted once on the new one."""
+    worker = start_worker("q", interval=0.02)
+    application.enqueue_to("q", "Held")
+    held_job.has_begun.wait()
+    service.wait_until_replicated()
+    service.primary.stop()
+    held_job.may_go_on.open()
+    service.wait_until_promoted()
+    enqueue_when_possible(application, "after")
+    worker.wait_until(lambda: store.stats_of(worker) == (2, 0), "both jobs")
+    worker.leave()
+    assert store.stats() == (2, 0)
+    assert store.failures() == []
+
+
 class TestPlainAddress:
     """A server behind a fixed address, such as a proxy's or a name's, becomes a replica."""
 
