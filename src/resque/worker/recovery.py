@@ -8,7 +8,7 @@ from typing import Literal, Protocol, TypeVar
 from resque.application import APPLICATION
 from resque.client import Resque
 from resque.clock import SystemClock
-from resque.errors import DecodeError, DirtyExit, PoisonJob
+from resque.errors import DecodeError, DirtyExit, JobTimeout, PoisonJob
 from resque.payload import Payload
 from resque.removal import failed_job
 from resque.store import deaths, queues, workers
@@ -44,6 +44,11 @@ class Death(Protocol):
         """How many workers a job may take along, if it is to be put back."""
         ...
 
+    @property
+    def overdue(self) -> float | None:
+        """Seconds that the job was allowed, if the worker was ended over that."""
+        ...
+
 
 def recover(death: Death, client: Resque | None = None) -> None:
     """Record the job of a dead worker as failed, or put it back; then forget the worker.
@@ -72,21 +77,31 @@ class _Recovery:
 
     def run(self) -> None:
         """See to the job, then forget the worker: cut off in between, it is still there."""
-        poison = None
-        while record := self._insist(lambda: workers.record(self._server, self._keys, self._id)):
+        held = None
+        error = None
+        while error is None and (record := self._insist(self._record)):
             held = queues.from_record(record)
-            if self._death.on_worker_death == "fail" or not _is_job(held):
-                self._fail(held, DirtyExit())
-                break
-            verdict = self._requeue(record, held)
-            if verdict.kind == "poison":
-                self._fail(held, PoisonJob(verdict.deaths))
-                poison = held
-                break
+            error = self._error_of(record, held)
+        if held is not None and error is not None:
+            self._fail(held, error)
         self._insist(lambda: workers.unregister(self._server, self._keys, self._id))
-        if poison is not None:  # last: with its count gone, and its record not, it would go back
-            held = poison
-            self._insist(lambda: deaths.forget(self._server, self._keys, held))
+        if held is not None and isinstance(error, PoisonJob):
+            # Last: with its count gone, and its record not, it would be put back.
+            poison = held
+            self._insist(lambda: deaths.forget(self._server, self._keys, poison))
+
+    def _record(self) -> bytes | None:
+        return workers.record(self._server, self._keys, self._id)
+
+    def _error_of(self, record: bytes, held: Reserved) -> DirtyExit | None:
+        """Return as what the job has failed; None: it is back in its queue, or another by now."""
+        death = self._death
+        if death.overdue is not None:
+            return JobTimeout(death.overdue, "worker")
+        if death.on_worker_death == "fail" or not _is_job(held):
+            return DirtyExit()
+        verdict = self._requeue(record, held)
+        return PoisonJob(verdict.deaths) if verdict.kind == "poison" else None
 
     def _fail(self, held: Reserved, error: DirtyExit) -> None:
         log.warning("Worker %s died in a job of queue %.200r: %s", self._id, held.queue, error)

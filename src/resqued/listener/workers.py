@@ -250,6 +250,7 @@ class Workers:
 
 
 def _death(process: Process, spec: WorkerSpec) -> WorkerDeath:
+    overdue = None if process.kill_at is None else spec.limits.timeout
     return WorkerDeath(
-        process.pid, process.name, spec.queues, spec.on_worker_death, spec.max_deaths
+        process.pid, process.name, spec.queues, spec.on_worker_death, spec.max_deaths, overdue
     )

@@ -14,3 +14,5 @@ class WorkerDeath:
     queues: tuple[str, ...]  #: as the factory was given them
     on_worker_death: DeathPolicy  #: what is to become of the job in its hands
     max_deaths: int  #: how many workers a job may take along, if it is to be put back
+    #: Seconds that its job was allowed, if it was told to leave over that; such a job has failed.
+    overdue: float | None = None

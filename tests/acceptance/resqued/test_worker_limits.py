@@ -94,7 +94,7 @@ def test_a_job_that_takes_too_long(daemon: Daemon, client: Resque, start: Callab
 def test_a_job_in_the_worker_s_own_process(
     daemon: Daemon, client: Resque, start: Callable[[str], None]
 ):
-    """The listener ends the worker from outside, and another comes."""
+    """The listener ends the worker from outside, and has its job recorded; another comes."""
     client.enqueue_to("q", "Stuck")
     hook = "@after_fork\ndef no_fork(worker): worker.fork_per_job = False\n"
     options = "interval=0.1, timeout=0.5"
@@ -104,6 +104,10 @@ def test_a_job_in_the_worker_s_own_process(
     client.enqueue_to("q", "Mark", 1)
     daemon.wait_until(lambda: daemon.read("done"), "the next job")
 
+    daemon.wait_until(client.failure_count, "the failure record")
+    (failure,) = client.failures.page(0, 10)
+    assert failure.exception == "JobTimeout"
+    assert failure.error == "took more than 0.5 s (limit of the worker)"
     assert stuck not in {process.pid for process in daemon.tree().processes}
     said = f"Worker {stuck} for q has had 'Stuck' for more than 0.5 s: "
     assert daemon.log.count(f"{said}SIGTERM") == daemon.log.count(f"{said}SIGKILL") == 1

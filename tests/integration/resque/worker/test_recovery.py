@@ -27,6 +27,7 @@ class Death:
     on_worker_death: str = "fail"
     max_deaths: int = 3
     name: str | None = ID
+    overdue: float | None = None
 
 
 REQUEUE = Death("requeue")
@@ -188,6 +189,18 @@ def test_a_record_that_cannot_be_read(client, die, store, record):
     (failure,) = store.failures()
     assert (failure["exception"], failure["queue"]) == ("Resque::DirtyExit", "unknown")
     assert store.worker_ids() == []
+
+
+@pytest.mark.parametrize("policy", ["fail", "requeue"])
+def test_a_job_whose_time_was_over(client, die, keys, store, policy):
+    """It has failed, whatever the pool says: its worker was ended over it."""
+    die()
+    recover(Death(policy, overdue=1.5), client)
+    (failure,) = store.failures()
+    assert (failure["exception"], failure["error"]) == (
+        *("JobTimeout", "took more than 1.5 s (limit of the worker)"),
+    )
+    assert keys() == {"failed"}
 
 
 def test_a_record_that_changes_meanwhile(client, die, store):
