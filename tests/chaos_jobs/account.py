@@ -27,6 +27,7 @@ class Outcome(Enum):
     NOT_BEGUN = "recorded as failed before it began"
     BEREFT = "recorded as failed, as its worker had died"
     QUARANTINED = "quarantined as poison"
+    PUT_BACK_TOO = "recorded as failed, and put back all the same"
     AGAIN = "cut off by its worker's death, performed again"
     TWICE = "performed again, as its worker's death explains"
     UNSENT = "perhaps never enqueued, and not seen"
@@ -63,7 +64,7 @@ class Story:
 
     attempts: list[Attempt] = field(default_factory=list)
     exceptions: list[str] = field(default_factory=list)  #: one for each failure record
-    has_dead_worker: bool = False  #: whether a record says so
+    dead_workers: list[int] = field(default_factory=list)  #: who had it, as records say
 
 
 class Account:
@@ -90,11 +91,12 @@ class Account:
                 own.is_done = True
             place += len(line)
 
-    def add_failure(self, number: int, exception: str, error: str) -> None:
-        """Take in one failure record."""
+    def add_failure(self, number: int, exception: str, error: str, worker: int) -> None:
+        """Take in one failure record, written for this worker's job."""
         story = self.story(number)
         story.exceptions.append(exception)
-        story.has_dead_worker |= exception == _PRUNED or error == _STILL_PROCESSED
+        if exception == _PRUNED or error == _STILL_PROCESSED:
+            story.dead_workers.append(worker)
 
     def story(self, number: int) -> Story:
         """Return what is known of a number."""
@@ -122,6 +124,8 @@ class Account:
             return _unperformed(story, is_certain=is_certain)
         if done > 1:
             return Outcome.TWICE
+        if story.dead_workers and story.attempts[-1].worker not in story.dead_workers:
+            return Outcome.PUT_BACK_TOO
         if story.exceptions:
             return Outcome.PERFORMED_AND_FAILED
         return Outcome.PERFORMED if len(story.attempts) == 1 else Outcome.AGAIN
@@ -142,7 +146,7 @@ def _unperformed(story: Story, *, is_certain: bool) -> Outcome:
         return Outcome.RAISED
     if _POISON in story.exceptions:
         return Outcome.QUARANTINED
-    if story.has_dead_worker:
+    if story.dead_workers:
         return Outcome.BEREFT
     if story.exceptions:
         return Outcome.CUT_OFF if story.attempts else Outcome.NOT_BEGUN

@@ -140,8 +140,9 @@ class Run:
         with (self._folder / "failed").open("w") as kept:
             for entry in client.failures.each():
                 kept.write(f"{entry.shown()}\n")
-                payload = json.loads(entry.payload or b"{}")
-                account.add_failure(payload["args"][0], entry.exception or "?", entry.error or "")
+                (number,) = json.loads(entry.payload or b"{}")["args"]
+                worker = int((entry.worker or "").split(":")[1])
+                account.add_failure(number, entry.exception or "?", entry.error or "", worker)
         outcomes = account.outcomes(range(feed.next), feed.uncertain)
         result = self._result
         result.numbers = feed.next

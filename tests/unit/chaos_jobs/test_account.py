@@ -21,7 +21,7 @@ def outcome_of_one(
     account = Account(kills, may_repeat=may_repeat)
     account.read_notes(notes.encode())
     for exception in exceptions:
-        account.add_failure(1, exception, "Child process 71 ended")
+        account.add_failure(1, exception, "Child process 71 ended", WORKER)
     return account.outcomes([1], set() if is_certain else {1})[1]
 
 
@@ -79,3 +79,11 @@ def test_a_kill_of_an_earlier_process_of_the_same_pid_explains_nothing():
     kill = Kill(WORKER, before=0, after=0)
     found = outcome_of_one(before + START + AGAIN, kills=(kill,), may_repeat=True)
     assert found is Outcome.UNEXPLAINED
+
+
+def test_a_job_recorded_as_failed_and_put_back_as_well_is_told_apart():
+    """Its worker's death was seen to twice: by two who did not know of each other."""
+    account = Account([KILLED], may_repeat=True)
+    account.read_notes(AGAIN.encode())
+    account.add_failure(1, "Resque::DirtyExit", "Job still being processed", WORKER)
+    assert account.outcomes([1], set()) == {1: Outcome.PUT_BACK_TOO}
