@@ -6,13 +6,14 @@ PIP    := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 READY  := $(VENV)/.ready
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test chaos chaos-jobs check fmt lock clean
+.PHONY: help demo test chaos chaos-jobs fuzz check fmt lock clean
 
 help:
 	@echo 'make demo        start a pool with a private server and work 1,000 jobs'
 	@echo 'make test        run all tests'
 	@echo 'make chaos       random disturbances of real pools; SCHEDULES=50, SEED=n ONLY=k runs one again'
 	@echo 'make chaos-jobs  kills and cut connections under numbered jobs; JOBS=5000 SEED=n'
+	@echo 'make fuzz        random input for what reads the data of others; MINUTES=30, SEED=n'
 	@echo 'make check       formatting, lint and types, read only'
 	@echo 'make fmt         rewrite the code as make check wants it'
 	@echo 'make lock        resolve the versions in requirements/ anew'
@@ -34,6 +35,11 @@ chaos: $(READY)
 JOBS ?= 5000
 chaos-jobs: $(READY)
 	@$(BIN)/python -m tests.chaos_jobs --jobs $(JOBS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+# Random input for whatever reads what others have written; each kind of crash is shown once.
+MINUTES ?= 1
+fuzz: $(READY)
+	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 check: $(READY)
 	@$(BIN)/ruff format --check .

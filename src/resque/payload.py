@@ -12,6 +12,9 @@ from resque.ruby_json import encode_json
 
 #: An escape that may be half of a surrogate pair.
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+#: How deep a value may be without a look whether the writer, who needs more of the stack than the
+#: reader for each level, gets to its bottom.
+_SHALLOW = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def decode_json(raw: bytes) -> Any:
     """Return the value of a JSON text. Raises DecodeError for all that cannot be written again."""
     try:
         value = _DECODER.decode(raw.decode())
-        if _SURROGATE.search(raw):
+        if _SURROGATE.search(raw) or raw.count(b"[") + raw.count(b"{") > _SHALLOW:
             encode_json(value)
     except (ValueError, EncodeError) as error:  # not UTF-8 and not JSON are ValueErrors
         raise DecodeError(str(error), raw) from error

@@ -54,6 +54,8 @@ _DATES = (
 #: The zone names that Ruby's Time.parse knows, in hours; another name means the local zone.
 _ZONES = {"z": 0, "utc": 0, "ut": 0, "gmt": 0, "est": -5, "edt": -4, "cst": -6, "cdt": -5}
 _ZONES |= {"mst": -7, "mdt": -6, "pst": -8, "pdt": -7}
+#: Bytes of a heartbeat that are looked at: the patterns may try each of them with each other.
+_LONGEST = 200
 
 
 def read_heartbeat(text: bytes) -> float | None:
@@ -64,7 +66,7 @@ def read_heartbeat(text: bytes) -> float | None:
     Unlike Ruby this never raises, so one bad entry hurts nobody, and wants a date: a bare time
     of day would be today's in Ruby, for ever fresh.
     """
-    lowered = _COMPACT.sub(_spread, text.decode("ascii", "replace").lower())
+    lowered = _COMPACT.sub(_spread, text[:_LONGEST].decode("ascii", "replace").lower())
     date = next((found for pattern in _DATES if (found := pattern.search(lowered))), None)
     if date is None:
         return None

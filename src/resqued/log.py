@@ -5,10 +5,27 @@ import os
 import sys
 import time
 
-_FORMAT = "%(asctime)s [%(process)d] %(levelname)s %(name)s: %(message)s"
+#: What stands before a text, in every log.
+FORMAT = "%(asctime)s [%(process)d] %(levelname)s %(name)s: %(message)s"
 
 
-class MicrosecondFormatter(logging.Formatter):
+class HonestFormatter(logging.Formatter):
+    """No text of a record can look like another record, or do anything to a terminal.
+
+    Whoever may enqueue names classes and queues, and the texts of errors hold arguments. So control
+    characters are shown by escapes, and lines after a record's first are indented.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record's lines."""
+        text = super().format(record)
+        if text.isprintable():
+            return text
+        shown = (c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
+        return "".join(shown).replace("\n", "\n  ")
+
+
+class MicrosecondFormatter(HonestFormatter):
     """Local time with microseconds: the order of lines of many processes can be told."""
 
     def formatTime(  # noqa: N802 - the standard library's name
@@ -68,7 +85,7 @@ class LineHandler(logging.Handler):
     def __init__(self, file: LogFile | None) -> None:
         super().__init__()
         self._file = file
-        self.setFormatter(MicrosecondFormatter(_FORMAT))
+        self.setFormatter(MicrosecondFormatter(FORMAT))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record; a full disk or a closed terminal loses it and nothing else."""

@@ -75,7 +75,7 @@ MAY_IMPORT = {
         "resqued.exit_codes",
     ),
     "resque": ("resqued.process",),
-    "resque.cli": ("resque", "resqued.process"),
+    "resque.cli": ("resque", "resqued.process", "resqued.log"),
 }
 
 #: Parts of resque that no other part may know.

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from resque.cli import options
 from resque.environment import CommandSettings, command_settings
 from resque.errors import ResqueError
+from resqued.log import FORMAT, HonestFormatter
 from resqued.process.daemonize import StartReport, daemonize
 from resqued.process.pidfile import Pidfile, PidfileError
 
@@ -81,10 +82,9 @@ def _work(
 
 def _log(settings: CommandSettings) -> None:
     level = logging.DEBUG if settings.is_very_verbose else logging.INFO
-    logging.basicConfig(
-        level=level,
-        format="%(asctime)s [%(process)d] %(levelname)s %(name)s: %(message)s",
-    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(HonestFormatter(FORMAT))
+    logging.basicConfig(level=level, handlers=[handler])
 
 
 def _import(module: str) -> None:

@@ -169,7 +169,8 @@ def _options(query: str, scheme: str) -> dict[str, str]:
         name, _, value = option.partition("=")
         if name not in _OPTIONS:
             # Behind a password it may be the rest of it.
-            shown = "" if "sentinel_password" in options else f" {name!r}"
+            may_be_password = "sentinel_password" in options or "@" in query
+            shown = "" if may_be_password else f" {name!r}"
             raise ValueError(f"unknown option{shown}; known are {', '.join(_OPTIONS)}")
         if name == "ssl_ca_certs" and not scheme.startswith("rediss"):
             raise ValueError("ssl_ca_certs is for rediss:// only")
@@ -205,4 +206,5 @@ def _without_password(url: str) -> str:
     if not at:
         return tail
     scheme, separator, _ = head.partition("://")
-    return f"{scheme}{separator}***@{tail}" if separator else f"***@{tail}"
+    is_scheme = separator and scheme.replace("+", "").isalnum()
+    return f"{scheme}://***@{tail}" if is_scheme else f"***@{tail}"

@@ -5,7 +5,7 @@ import select
 import socket
 from collections.abc import Callable
 
-from hiredis import PushNotification, Reader
+from hiredis import ProtocolError, PushNotification, Reader
 
 from resque.store.words import Reply
 
@@ -98,7 +98,7 @@ class Wire:
 
     def _read_reply(self) -> Reply:
         while True:
-            message = self._reader.gets()
+            message = self._parse()
             if message is _NOTHING_YET:
                 self._feed(self._socket.recv(_CHUNK))
             elif isinstance(message, PushNotification):
@@ -108,10 +108,17 @@ class Wire:
 
     def _parse_pushes(self) -> None:
         """Parse what came in one piece with a reply, too: no selector would report it again."""
-        while (message := self._reader.gets()) is not _NOTHING_YET:
+        while (message := self._parse()) is not _NOTHING_YET:
             if not isinstance(message, PushNotification):
                 raise UnexpectedReplyError(repr(message))
             self._pushes.append(message)
+
+    def _parse(self) -> Reply:
+        """Return the next message, or ``_NOTHING_YET``."""
+        try:
+            return self._reader.gets()
+        except TypeError as error:  # a map with a list as a key, which a dict cannot have
+            raise ProtocolError(str(error)) from error
 
     def _feed(self, data: bytes) -> None:
         if not data:

@@ -21,6 +21,8 @@ PRUNE_INTERVAL = 300.0
 #: What the command line or the title of a living worker has, Ruby's or ours.
 _WORKER_LINE = re.compile(rb"resque:work|resque: Starting|resque-\d")
 _NO_WORKER_LINE = re.compile(rb"resque-web")
+#: Digits. No system has pids of more; Python refuses to read a number of thousands.
+_LONGEST_PID = 19
 
 
 class Pruner:
@@ -79,7 +81,9 @@ class Pruner:
         """
         host, _, rest = worker_id.partition(b":")
         pid, _, listed = rest.partition(b":")
-        if host != socket.gethostname().encode() or not pid.isdigit() or not listed:
+        if host != socket.gethostname().encode() or not listed:
+            return False
+        if not pid.isdigit() or len(pid) > _LONGEST_PID:
             return False
         try:
             theirs = frozenset(listed.decode().split(","))

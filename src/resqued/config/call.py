@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from resqued.config.display import shown
+from resqued.config.display import one_line, shown
 from resqued.config.options import Checks
 from resqued.config.places import Place, modules_under_way
 from resqued.config.recorder import Recorder, current
@@ -39,7 +39,7 @@ class Call:
         for option, value in given.items():
             complaint = self._complaint_about_option(option, value, checks)
             if complaint is not None:
-                self.complain(f"{self.name}({option}={shown(value)}): {complaint}")
+                self.complain(f"{self.name}({one_line(option)}={shown(value)}): {complaint}")
             elif value is not None:
                 accepted[option] = value
         return accepted
@@ -69,10 +69,15 @@ def begin(name: str) -> Call:
     return Call(name=name, place=recorder.places.here(), recorder=recorder)
 
 
-def flattened(values: Sequence[object]) -> Iterator[object]:
-    """Yield what is in the lists and tuples, however deep, in order."""
+def flattened(
+    values: Sequence[object], enclosing: tuple[Sequence[object], ...] = ()
+) -> Iterator[object]:
+    """Yield what is in the lists and tuples, however deep, in order.
+
+    ``enclosing`` are those that they lie in; a list that contains itself is yielded there.
+    """
     for value in values:
-        if isinstance(value, list | tuple):
-            yield from flattened(value)
+        if isinstance(value, list | tuple) and not any(value is one for one in enclosing):
+            yield from flattened(value, (*enclosing, value))
         else:
             yield value

@@ -30,7 +30,9 @@ _NOT_IN_NAMES: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 def complaint_about_queue(name: object) -> str | None:
     """A name must be one that Resque can write into a worker's id and a log can show."""
     if not isinstance(name, str):
-        return "a queue's name must be a string"
+        holds_itself = isinstance(name, list | tuple)  # all others have been flattened
+        problem = "a list of queues cannot contain itself"
+        return problem if holds_itself else "a queue's name must be a string"
     if not name:
         return "a queue's name cannot be empty"
     if "," in name:

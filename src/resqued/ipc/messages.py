@@ -188,5 +188,5 @@ def parse(line: bytes) -> Message | None:
         return None
     try:
         return from_json(kind, content)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, OverflowError) as error:
         raise MalformedMessageError(line, f"a wrong {kind.__name__}") from error

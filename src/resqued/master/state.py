@@ -100,7 +100,7 @@ class SavedState:
             if schema != SCHEMA:
                 raise StateError(f"the state has schema {schema}, this version knows {SCHEMA}")
             state = from_json(cls, fields)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise StateError(
                 f"the state cannot be read: {type(error).__name__}: {error}"
             ) from error

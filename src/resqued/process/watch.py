@@ -1,10 +1,14 @@
 """Learn of the end of any process, child or not, and signal it without mistaking its pid."""
 
+import errno
 import os
 import select
 import signal
 import sys
 from signal import Signals
+
+#: What pidfd_open says of a number that is only a thread's, an older kernel and a newer one.
+_IS_A_THREAD = (errno.EINVAL, errno.ENOENT)
 
 
 class ProcessWatch:
@@ -45,7 +49,14 @@ class ProcessWatch:
 
 
 def _open(pid: int) -> int:
-    return os.pidfd_open(pid) if sys.platform == "linux" else _kqueue(pid)
+    if sys.platform != "linux":
+        return _kqueue(pid)
+    try:
+        return os.pidfd_open(pid)
+    except OSError as error:
+        if error.errno in _IS_A_THREAD:
+            raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH)) from error
+        raise
 
 
 def _kqueue(pid: int) -> int:

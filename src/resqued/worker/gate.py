@@ -107,6 +107,6 @@ class Ticket:
 def _parse(line: bytes) -> list[Any] | None:
     try:
         said = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return said if isinstance(said, list) and said else None

@@ -188,3 +188,14 @@ def test_any_element_can_be_read(raw):
     element = Element.of(raw)
     assert element.raw == raw
     element.text.encode()
+
+
+@pytest.mark.parametrize("depth", [100, 200, 300, 400, 600, 900, 5000])
+def test_a_deep_record_is_shown_as_well(depth):
+    """Where the reader gets to its bottom and the writer would not, it is only malformed."""
+    args = b"[" * depth + b"1e20" + b"]" * depth
+    raw = b'{"queue":"q","run_at":"now","payload":{"class":"X","args":%s}}' % args
+    job = WorkerInfo.of(WorkerEntries(b"h:1:q", raw)).job
+    assert job.raw == raw
+    assert job.is_malformed or depth < 400
+    assert depth > 200 or job.payload.class_name == "X"

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from resque import times
@@ -123,3 +125,10 @@ def test_reads_fractions_leap_seconds_and_less(zone, text, seconds):
 def test_junk_is_none(junk):
     """What is no time is told apart and never raises: other workers' entries are not ours."""
     assert times.read_heartbeat(junk) is None
+
+
+def test_a_long_heartbeat_takes_no_longer():
+    """Whoever writes a megabyte of beginnings of dates does not keep the pruning worker busy."""
+    began = time.process_time()
+    assert times.read_heartbeat(b"jan 1 " * 200_000) is None
+    assert time.process_time() - began < 1

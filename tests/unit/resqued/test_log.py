@@ -39,3 +39,21 @@ def test_the_order_of_times_is_the_order_of_their_texts():
     assert texts == sorted(texts)
     assert len(set(texts)) == len(texts)
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}", texts[0])
+
+
+def test_no_text_looks_like_another_record():
+    """Whoever may enqueue chooses class names, and what errors say: they cannot forge a line."""
+    made = record(1_700_000_000)
+    forged = "2026-11-23 18:39:53.000000 [1] ERROR resqued: all is lost"
+    made.msg, made.args = "Job %s failed", (f"x\n{forged}\r{forged}\u2028{forged}\x85\x1b[2J\x07",)
+    made.exc_text = f"Traceback\n{forged}\nValueError: \x9b31m\ttab"
+
+    first, *others = MicrosecondFormatter("%(asctime)s: %(message)s").format(made).splitlines()
+
+    assert first.endswith("Job x")
+    assert others == [
+        f"  {forged}\\r{forged}\\u2028{forged}\\x85\\x1b[2J\\x07 failed",
+        "  Traceback",
+        f"  {forged}",
+        "  ValueError: \\x9b31m\ttab",
+    ]

@@ -1,6 +1,7 @@
 import os
 import select
 import signal
+import threading
 from signal import Signals
 
 import pytest
@@ -150,3 +151,16 @@ def test_dying_with_the_parent(is_undone: bool):  # noqa: FBT001
         return wait_for_end(child)
 
     assert in_child(body) == (7 if is_undone else -Signals.SIGKILL)
+
+
+def test_the_number_of_a_thread_is_no_pid():
+    """As with a pid that nobody has: an old pidfile, or a worker's id, may well name one."""
+    may_end = threading.Event()
+    thread = threading.Thread(target=may_end.wait)
+    thread.start()
+    try:
+        with pytest.raises(ProcessLookupError):
+            ProcessWatch(thread.native_id)
+    finally:
+        may_end.set()
+        thread.join()

@@ -147,6 +147,8 @@ def test_refuses_what_it_does_not_understand(url, problem):
         "redis+sentinel://a/m?sentinel_password=x/secret@y&db=x",
         "redis+sentinel://a/m?sentinel_pass=secret",
         "redis://h?password=secret",
+        "redis://:sec@h?secret=1@h",
+        "redis:secret@x://y@h",
     ],
 )
 def test_errors_hide_the_password(url):

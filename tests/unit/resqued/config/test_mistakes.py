@@ -89,7 +89,15 @@ MISTAKES = [
     ('worker(max_memory="-1MB")', f'c.py:1: worker(max_memory="-1MB"): {MEMORY}'),
     ('worker(max_memory="2TB")', f'c.py:1: worker(max_memory="2TB"): {MEMORY}'),
     ('worker(max_memory="\u0665MB")', f'c.py:1: worker(max_memory="\u0665MB"): {MEMORY}'),
+    (
+        'worker(**{"\\x1b[2J": 1})',
+        f"c.py:1: worker(\\x1b[2J=1): {WORKER_OPTIONS}",
+    ),
     # queues' names
+    (
+        "names = ['a']\nnames.append([names])\nworker(names)",
+        "c.py:3: worker(['a', [[...]]]): a list of queues cannot contain itself",
+    ),
     ("worker(3)", "c.py:1: worker(3): a queue's name must be a string"),
     ("worker(None)", "c.py:1: worker(None): a queue's name must be a string"),
     ('worker(b"a")', "c.py:1: worker(b'a'): a queue's name must be a string"),

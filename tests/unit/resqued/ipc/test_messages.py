@@ -157,3 +157,11 @@ def test_every_field_is_of_a_type_that_parse_checks():
     for kind in TYPES:
         for field in fields(kind):
             assert leaves(field.type) <= set(known), (kind, field.name)
+
+
+def test_a_number_that_no_float_can_be():
+    """As malformed as one of another type."""
+    line = b'{"v":"1.0","type":"Loaded","workers":[],"boot_timeout":null,"stop_timeout":1%s}'
+
+    with pytest.raises(MalformedMessageError, match="a wrong Loaded"):
+        messages.parse(line % (b"0" * 400))

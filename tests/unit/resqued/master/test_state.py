@@ -86,6 +86,14 @@ def test_listeners_that_could_not_be_understood():
     [
         ({"schema": SCHEMA + 1}, f"the state has schema {SCHEMA + 1}, this version knows {SCHEMA}"),
         ({"owner": "3"}, "the state cannot be read: TypeError: 3"),
+        (
+            {
+                "boot_timeout": 10**400,
+                "generations": [],
+                "options": {"boot_timeout": 10**400, "paths": []},
+            },
+            "the state cannot be read: OverflowError: int too large to convert to float",
+        ),
         ({"pending": [99]}, "the state cannot be read: ValueError: 99 is not a valid Signals"),
     ],
 )
@@ -99,7 +107,7 @@ def test_what_cannot_be_understood(change: dict[str, object], reason: str):
     assert str(caught.value) == reason
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", b"[" * 100_000])
 def test_what_is_no_state(content: bytes):
     """One error, whatever it is."""
     with pytest.raises(StateError, match="the state cannot be read"):
