@@ -5,10 +5,16 @@ import signal
 import socket
 import sys
 import threading
+import uuid
+from dataclasses import replace
 
 import pytest
 
+from resque.client import Resque
+from resque.errors import ReplyError
 from resque.payload import Payload
+from resque.registry import Registry
+from resque.store.connection import Connection
 
 HOST = socket.gethostname()
 
@@ -137,3 +143,46 @@ def test_the_title_of_a_job_with_escapes(start_worker, application, store, tmp_p
     assert title.isprintable()
     assert "Processing q?c??q since" in title
     assert title.endswith("[C?m??]")
+
+
+# --- users of their own
+
+
+@pytest.fixture
+def user(client, store):
+    """Make users of the server; return their clients."""
+    made = []
+
+    def make(*rules):
+        name = f"user-{len(made)}-{uuid.uuid4().hex}"
+        store.call("ACL", "SETUSER", name, "on", ">secret", *rules)
+        address = replace(client.server.address, username=name, password="secret")
+        made.append((name, Resque(Connection(address), Registry(), store.keys.namespace)))
+        return made[-1][1]
+
+    yield make
+    for name, theirs in made:
+        theirs.close()
+        store.call("ACL", "DELUSER", name)
+
+
+def test_a_user_who_may_only_enqueue(user, store):
+    """As docs/security.md says: no look at other jobs, none taken away."""
+    space = store.keys.namespace
+    producer = user(f"~{space}:queues", f"~{space}:queue:*", "+sadd", "+rpush", "+hello")
+    producer.enqueue_to("q", "Send", 1)
+    assert store.size("q") == 1
+    for forbidden in (lambda: producer.size("q"), lambda: producer.pop("q"), producer.workers):
+        with pytest.raises(ReplyError, match="NOPERM"):
+            forbidden()
+
+
+def test_a_user_who_may_only_look(user, store):
+    """All of the views, and no change."""
+    store.push("q", b'{"class":"Send","args":[]}')
+    viewer = user(f"~{store.keys.namespace}:*", "+@read", "+@connection")
+    assert (viewer.info().pending, viewer.queue_sizes(), viewer.workers()) == (1, {"q": 1}, [])
+    assert (viewer.failures.count(), viewer.peek("q")[0].payload.class_name) == (0, "Send")
+    with pytest.raises(ReplyError, match="NOPERM"):
+        viewer.remove_queue("q")
+    assert store.size("q") == 1
