@@ -1,13 +1,17 @@
-"""Record the job of a worker that is gone, and forget the worker."""
+"""See to the job of a worker that is gone, and forget the worker."""
 
+import logging
 from typing import Protocol
 
-from resque.errors import DirtyExit
+from resque.errors import DecodeError, DirtyExit, PoisonJob
 from resque.inspection import shown
 from resque.keys import Keys
-from resque.store import queues, workers
+from resque.payload import Payload
+from resque.store import deaths, queues, workers
 from resque.store.queues import Reserved
 from resque.store.server import Server
+
+log = logging.getLogger(__name__)
 
 
 class Report(Protocol):
@@ -27,19 +31,50 @@ class Burial:
         self._report = report
 
     def bury(self, worker_id: bytes | str, error: DirtyExit) -> None:
-        """Fail the job in a worker's hands, if there is one, and remove every trace of it.
+        """Fail the job in a worker's hands, or put it back, and remove every trace of the worker.
 
         In this order, so that a job is rather recorded twice than not at all, should this be cut
         off between the two.
         """
-        self.fail_job_in_hand(worker_id, error)
+        poison = self.see_to_job(worker_id, error)
         workers.unregister(self._server, self._keys, worker_id)
+        if poison is not None:
+            # Last: with its count gone, and its record not, it would be put back.
+            deaths.forget(self._server, self._keys, poison)
 
-    def fail_job_in_hand(self, worker_id: bytes | str, error: DirtyExit) -> bool:
-        """Write the recorded job of a worker down as failed; False if there is none."""
-        held = workers.record(self._server, self._keys, worker_id)
-        if not held:
-            return False
+    def see_to_job(self, worker_id: bytes | str, error: DirtyExit) -> Reserved | None:
+        """Write the recorded job of a worker down as failed, or put it back as the worker wants.
+
+        Returns the job if it has failed as poison, so that its count can be forgotten.
+        """
+        limit = deaths.allowed(self._server, self._keys, worker_id)
         name = worker_id if isinstance(worker_id, str) else shown(worker_id)
-        self._report(queues.from_record(held), name, error)
-        return True
+        while record := workers.record(self._server, self._keys, worker_id):
+            held = queues.from_record(record)
+            if limit is None or not is_job(held):
+                self._report(held, name, error)
+                return None
+            verdict = deaths.requeue(self._server, self._keys, worker_id, record, held, limit)
+            if verdict.kind == "poison":
+                self._report(held, name, PoisonJob(verdict.deaths))
+                return held
+            if verdict.kind == "requeued":
+                log_return(name, held, verdict, limit)
+        return None
+
+
+def is_job(held: Reserved) -> bool:
+    """Tell whether an element could be performed; what could not is never put back."""
+    try:
+        Payload.decode(held.element)
+    except DecodeError:
+        return False
+    return True
+
+
+def log_return(name: str, held: Reserved, verdict: deaths.Verdict, limit: int) -> None:
+    """Say that a dead worker's job is in its queue again."""
+    log.warning(
+        "Worker %s died in a job of queue %.200r, which is put back (death %d of %d)",
+        *(name, held.queue, verdict.deaths, limit),
+    )

@@ -47,6 +47,11 @@ class Keys:
         return f"{self.namespace}:workers:heartbeat"
 
     @property
+    def deaths_allowed(self) -> str:
+        """Hash: worker id to how many workers a job of it may take along before it fails."""
+        return f"{self.namespace}:workers:deaths_allowed"
+
+    @property
     def prune_lock(self) -> str:
         """String with a TTL: the worker that prunes, or pruned a moment ago."""
         return f"{self.namespace}:pruning_dead_workers_in_progress"

@@ -76,6 +76,7 @@ class FakeWorker:
         self.max_jobs: int | None = None
         self.max_age: float | None = None
         self.max_memory: int | None = None
+        self.max_deaths: int | None = None
         self.job_observer: Any = None
 
     def work(self, interval: float = 5.0) -> None:

@@ -10,10 +10,13 @@ from typing import Literal
 
 from resque.digest import sha1_hex
 from resque.keys import Keys
+from resque.store import workers
 from resque.store.queues import Reserved
 from resque.store.script import Script
 from resque.store.server import Server
 
+#: Digits of a number of deaths; what is longer is no number of ours.
+_MAX_DIGITS = 10
 _RECOVER = Script.load("recover")
 #: Seconds that a count is kept after its last death: nobody tells of a job that went well.
 COUNT_KEPT = 7 * 24 * 60 * 60
@@ -27,8 +30,24 @@ class Verdict:
     deaths: int = 0  #: how many workers have died in such a job, unless it has changed
 
 
+def allow(server: Server, keys: Keys, worker_id: str, max_deaths: int) -> None:
+    """Have whoever finds this worker dead know that its job is to be put back, so often."""
+    server.call("HSET", keys.deaths_allowed, worker_id, max_deaths)
+
+
+def allowed(server: Server, keys: Keys, worker_id: str | bytes) -> int | None:
+    """Return how often that is; None: not at all, or nobody can read what stands there."""
+    text = server.call("HGET", keys.deaths_allowed, worker_id)
+    return int(text) if text and text.isdigit() and len(text) < _MAX_DIGITS else None
+
+
 def requeue(
-    server: Server, keys: Keys, worker_id: str, record: bytes, held: Reserved, max_deaths: int
+    server: Server,
+    keys: Keys,
+    worker_id: str | bytes,
+    record: bytes,
+    held: Reserved,
+    max_deaths: int,
 ) -> Verdict:
     """Put a dead worker's job back and clear its record, if that still is ``record``.
 
@@ -37,7 +56,12 @@ def requeue(
     """
     reply = server.run(
         _RECOVER,
-        [keys.worker(worker_id), _count(keys, held), keys.queue(held.queue), keys.queues],
+        [
+            workers.record_key(keys, worker_id),
+            _count(keys, held),
+            keys.queue(held.queue),
+            keys.queues,
+        ],
         [record, held.element, held.queue, max_deaths, COUNT_KEPT],
     )
     match reply:

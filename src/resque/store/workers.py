@@ -41,7 +41,8 @@ def unregister(server: Server, keys: Keys, worker_id: str | bytes) -> None:
     raw = _raw(worker_id)
     own = [keys.worker("").encode() + raw, keys.worker("").encode() + raw + b":started"]
     stats = [keys.worker_stat(name, "").encode() + raw for name in ("processed", "failed")]
-    server.run(_UNREGISTER, [keys.workers, keys.heartbeats, *own, *stats], [raw])
+    known = (keys.workers, keys.heartbeats, keys.deaths_allowed)
+    server.run(_UNREGISTER, [*known, *own, *stats], [raw])
 
 
 def heartbeats(server: Server, keys: Keys) -> dict[bytes, bytes]:
@@ -94,8 +95,13 @@ def ids(server: Server, keys: Keys) -> list[str]:
 
 def record(server: Server, keys: Keys, worker_id: str | bytes) -> bytes | None:
     """Return the record of the job in a worker's hands."""
-    found: bytes | None = server.call("GET", keys.worker("").encode() + _raw(worker_id))
+    found: bytes | None = server.call("GET", record_key(keys, worker_id))
     return found
+
+
+def record_key(keys: Keys, worker_id: str | bytes) -> bytes:
+    """Return the key of that record."""
+    return keys.worker("").encode() + _raw(worker_id)
 
 
 def server_time(server: Server) -> float:

@@ -4,14 +4,16 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from resque.burial import Burial
-from resque.client import Resque
-from resque.clock import Clock
 from resque.errors import DirtyExit, ResqueError
-from resque.store import workers
+from resque.store import deaths, workers
 from resque.store.server import Server
 from resque.worker.pruning import Pruner
+
+if TYPE_CHECKING:
+    from resque.worker.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -24,23 +26,21 @@ _SOONER = 12
 class Liveness:
     """One worker's entries on the server. Every method may raise what the server's calls raise."""
 
-    def __init__(
-        self, client: Resque, worker_id: str, clock: Clock, burial: Burial, interval: float
-    ) -> None:
-        """``interval`` is the seconds between two heartbeats."""
-        self._client = client
-        self._id = worker_id
-        self._clock = clock
+    def __init__(self, worker: "Worker", burial: Burial) -> None:
+        self._client = worker.client
+        self._id = worker.id
+        self._clock = worker.clock
         self._burial = burial
-        self._interval = interval
+        self._interval = worker.heartbeat_interval
+        self._max_deaths = worker.max_deaths
         self._started = 0.0
         self._next_beat = 0.0
         self._next_pruning = 0.0
 
     def register(self) -> None:
-        """Make the worker known. A job recorded under the same id by one that died is failed."""
-        if self._burial.fail_job_in_hand(self._id, DirtyExit()):
-            workers.unregister(self._client.server, self._client.keys, self._id)
+        """Make the worker known. What one that died has left under the same id is seen to first."""
+        if workers.record(self._client.server, self._client.keys, self._id):
+            self._burial.bury(self._id, DirtyExit())
         self._started = self._clock.epoch()
         self._beat(self._client.server)
 
@@ -107,5 +107,7 @@ class Liveness:
             thread.join()
 
     def _beat(self, server: Server) -> None:
+        if self._max_deaths is not None:  # before it can have a job, and again if it was pruned
+            deaths.allow(server, self._client.keys, self._id, self._max_deaths)
         workers.register(server, self._client.keys, self._id, self._started)
         self._next_beat = self._clock.now() + self._interval

@@ -39,9 +39,7 @@ class Shift:
         self._pace = Pace(interval, worker.growth)
         self._patience = patience
         burial = Burial(worker.client.server, worker.client.keys, self._report_dirty_exit)
-        self._liveness = Liveness(
-            worker.client, worker.id, worker.clock, burial, worker.heartbeat_interval
-        )
+        self._liveness = Liveness(worker, burial)
         self._pruner = Pruner(
             worker.client,
             worker.id,

@@ -6,10 +6,10 @@ from threading import Event
 from typing import Literal, Protocol, TypeVar
 
 from resque.application import APPLICATION
+from resque.burial import is_job, log_return
 from resque.client import Resque
 from resque.clock import SystemClock
-from resque.errors import DecodeError, DirtyExit, JobTimeout, PoisonJob
-from resque.payload import Payload
+from resque.errors import DirtyExit, JobTimeout, PoisonJob
 from resque.removal import failed_job
 from resque.store import deaths, queues, workers
 from resque.store.queues import Reserved
@@ -98,7 +98,7 @@ class _Recovery:
         death = self._death
         if death.overdue is not None:
             return JobTimeout(death.overdue, "worker")
-        if death.on_worker_death == "fail" or not _is_job(held):
+        if death.on_worker_death == "fail" or not is_job(held):
             return DirtyExit()
         verdict = self._requeue(record, held)
         return PoisonJob(verdict.deaths) if verdict.kind == "poison" else None
@@ -114,10 +114,7 @@ class _Recovery:
             lambda: deaths.requeue(self._server, self._keys, self._id, record, held, limit)
         )
         if verdict.kind == "requeued":
-            log.warning(
-                "Worker %s died in a job of queue %.200r, which is put back (death %d of %d)",
-                *(self._id, held.queue, verdict.deaths, limit),
-            )
+            log_return(self._id, held, verdict, limit)
         return verdict
 
     def _insist(self, step: Callable[[], T]) -> T:
@@ -130,11 +127,3 @@ class _Recovery:
                     raise
             Event().wait(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
-
-
-def _is_job(held: Reserved) -> bool:
-    try:
-        Payload.decode(held.element)
-    except DecodeError:
-        return False
-    return True

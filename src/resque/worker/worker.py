@@ -89,6 +89,8 @@ class Worker:
         self.max_jobs: int | None = None
         self.max_age: float | None = None
         self.max_memory: int | None = None
+        #: So many workers dead, a job fails; until then it is put back. None: it fails at once.
+        self.max_deaths: int | None = None
         #: Told of each job; the daemon's listener listens here.
         self.job_observer: JobObserver | None = None
 

@@ -8,7 +8,7 @@ from signal import Signals
 
 from resqued import __version__, report
 from resqued.config.hooks import run_hooks
-from resqued.config.model import Config, WorkerLimits, WorkerSpec
+from resqued.config.model import Config, WorkerSpec
 from resqued.exit_codes import ExitCode
 from resqued.process import kernel, lifeline, limits, signals, stack
 from resqued.process.title import set_title
@@ -81,7 +81,7 @@ def _build(task: WorkerTask) -> Work | None:
             raise TypeError(f"the factory returned {worker!r}, which has no method work")  # noqa: TRY301
         if hasattr(worker, "job_observer"):
             worker.job_observer = _Observer(task.follow_log)
-        _limit(worker, task.spec.limits)
+        _limit(worker, task.spec)
         run_hooks(task.config.hooks.after_fork, worker)
     except (Exception, SystemExit):
         what = f"A worker for {','.join(task.spec.queues)} cannot start"
@@ -92,9 +92,10 @@ def _build(task: WorkerTask) -> Work | None:
     return worker
 
 
-def _limit(worker: Work, limits: WorkerLimits) -> None:
+def _limit(worker: Work, spec: WorkerSpec) -> None:
     """Set the limits on a worker that knows of them; its after_fork hooks may set others."""
-    for name, value in asdict(limits).items():
+    max_deaths = spec.max_deaths if spec.on_worker_death == "requeue" else None
+    for name, value in {**asdict(spec.limits), "max_deaths": max_deaths}.items():
         if value is not None and hasattr(worker, name):
             setattr(worker, name, value)
 

@@ -169,10 +169,12 @@ def test_a_forgotten_worker(listen, client, store, namespace):
     ]
     assert [text for text in commands if not text.startswith("EVAL")] == [
         "SMEMBERS NS:workers",
+        "HGET NS:workers:deaths_allowed h:1:a",
         "GET NS:worker:h:1:a",
         "RPUSH NS:failed",
         "lua SREM NS:workers h:1:a",
         "lua HDEL NS:workers:heartbeat h:1:a",
+        "lua HDEL NS:workers:deaths_allowed h:1:a",
         "lua DEL NS:worker:h:1:a",
         "lua DEL NS:worker:h:1:a:started",
         "lua DEL NS:stat:processed:h:1:a",

@@ -52,8 +52,8 @@ def test_a_life_with_one_job(listen, application, start_worker):
         " ID STARTED HEARTBEAT"
     )
     unregister = (
-        "EVALSHA unregister 6 NS:workers NS:workers:heartbeat NS:worker:ID NS:worker:ID:started"
-        " NS:stat:processed:ID NS:stat:failed:ID ID"
+        "EVALSHA unregister 7 NS:workers NS:workers:heartbeat NS:workers:deaths_allowed"
+        " NS:worker:ID NS:worker:ID:started NS:stat:processed:ID NS:stat:failed:ID ID"
     )
     reserve = (
         "EVALSHA reserve 6 NS:worker:ID NS:pause-all-workers NS:stat:processed"
@@ -94,10 +94,12 @@ def test_a_life_with_one_job(listen, application, start_worker):
         "lua GET NS:pause-all-workers",
         "lua LPOP NS:queue:high",
         "lua LPOP NS:queue:low",
+        "HGET NS:workers:deaths_allowed ID",
         "GET NS:worker:ID",
         unregister,
         "lua SREM NS:workers ID",
         "lua HDEL NS:workers:heartbeat ID",
+        "lua HDEL NS:workers:deaths_allowed ID",
         "lua DEL NS:worker:ID",
         "lua DEL NS:worker:ID:started",
         "lua DEL NS:stat:processed:ID",
