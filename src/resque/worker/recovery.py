@@ -21,9 +21,9 @@ T = TypeVar("T")
 
 #: Seconds for which a server that does not answer is asked again.
 PATIENCE = 20.0
-#: Seconds between the tries: the first and the longest pause.
-_FIRST_PAUSE = 0.1
-_LONGEST_PAUSE = 1.0
+#: Seconds between the tries. Shorter than a worker's, whose pruning would come first when the
+#: server is back, and would fail what is to be put back.
+_PAUSE = 0.1
 
 
 class Death(Protocol):
@@ -118,12 +118,10 @@ class _Recovery:
         return verdict
 
     def _insist(self, step: Callable[[], T]) -> T:
-        pause = _FIRST_PAUSE
         while True:
             try:
                 return step()
             except PASSING:
                 if self._clock.now() >= self._give_up_at:
                     raise
-            Event().wait(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            Event().wait(_PAUSE)
