@@ -4,17 +4,19 @@ import re
 
 #: Frames kept, as in any other record.
 _MAX_FRAMES = 200
-#: The thread that the signal has interrupted: a job's own, the main one.
-_CURRENT = re.compile(r"^Current thread .*\n", re.MULTILINE)
+#: What stands before the frames of a thread. "Current" is whichever the signal came to.
+_THREAD = re.compile(r"^(?:Current thread|Thread) 0x([0-9a-f]+)\b.*\n", re.MULTILINE)
 _FRAME = re.compile(r'  File "(.*)", line (\d+|\?\?\?) in (.*)')
 
 
-def frames_of(dump: str, *, below: str) -> tuple[str, ...]:
-    """Return the frames of the interrupted thread, innermost first, ``file:line:in `function'``.
+def frames_of(dump: str, thread: int, *, below: str) -> tuple[str, ...]:
+    """Return the frames of one thread, innermost first, ``file:line:in `function'``.
 
-    They end above those of the file ``below``, if it is among them. Without a dump there are none.
+    ``thread`` is its ``threading.get_ident()``. The frames end above those of the file ``below``,
+    if it is among them. Without a dump there are none.
     """
-    start = _CURRENT.search(dump)
+    starts = (found for found in _THREAD.finditer(dump) if int(found[1], 16) == thread)
+    start = next(starts, None)
     if start is None:
         return ()
     frames: list[str] = []

@@ -9,7 +9,7 @@ from signal import Signals
 
 from resque.clock import Clock
 from resque.errors import DirtyExit
-from resque.worker.deadline import STACK_TIME, Deadline
+from resque.worker.deadline import Deadline
 from resqued.process import kernel, reaper, signals, stack
 from resqued.process.reaper import ExitStatus
 from resqued.process.spawn import fork_child
@@ -88,7 +88,7 @@ class JobChild:
         if wanted and self._step is _Step.NOT_BEGUN:
             self._move(_Step.WAITING, self._limits.pre_shutdown)
         if self._deadline is not None and self._step in _AT_LARGE and self._deadline.has_passed():
-            self._move(_Step.ASKED, STACK_TIME)
+            self._move(_Step.ASKED, stack.PATIENCE)
             stack.ask(self.pid)
         if self._step is _Step.NOT_BEGUN or self._clock.now() < self._next_step_at:
             return

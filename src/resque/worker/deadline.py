@@ -1,6 +1,7 @@
 """The time a job may take: kept by its worker from outside, known to its process."""
 
 import os
+import threading
 from dataclasses import dataclass
 
 from resque import perform
@@ -10,8 +11,6 @@ from resque.job import Job
 from resque.worker.backtrace import frames_of
 from resqued.process import stack
 
-#: Seconds from the question for the stack to TERM; it is answered within milliseconds.
-STACK_TIME = 0.2
 #: Seconds, at least, for what comes after a job: hooks, and the record.
 _REPORT_TIME = 30.0
 #: Bytes of a stack that are read; far more than the frames that are kept.
@@ -33,6 +32,11 @@ class TimeLimit:
             return cls(job.timeout, "job")
         return None if worker_timeout is None else cls(worker_timeout, "worker")
 
+    @property
+    def to_report(self) -> "TimeLimit":
+        """The limit of what follows the job: as long again, but never too short for that."""
+        return TimeLimit(max(self.seconds, _REPORT_TIME), self.owner)
+
 
 class Deadline:
     """One job's time limit, on both sides of its fork.
@@ -48,6 +52,7 @@ class Deadline:
         self._ends_at = 0.0
         self._is_extended = False
         self._has_timed_out = False
+        self._thread = 0
         self._dump = -1
         self._pipe = -1
 
@@ -55,6 +60,7 @@ class Deadline:
 
     def open(self) -> None:
         """Begin, before the fork. Raises OSError if there are no more open files."""
+        self._thread = threading.get_ident()  # the same in the process, whose job runs in it
         self._dump = os.memfd_create("stack")
         try:
             self._pipe, writer = os.pipe()
@@ -88,7 +94,7 @@ class Deadline:
             self._has_timed_out = True
             return True
         self._is_extended = True
-        self._ends_at = self._clock.now() + max(self.limit.seconds, _REPORT_TIME)
+        self._ends_at = self._clock.now() + self.limit.to_report.seconds
         return False
 
     def read_stack(self) -> str:
@@ -101,7 +107,7 @@ class Deadline:
         """What the worker must report; None: nothing, for the job was done in time."""
         if not self._has_timed_out:
             return None
-        frames = frames_of(self.stack, below=perform.THIS_FILE)
+        frames = frames_of(self.stack, self._thread, below=perform.THIS_FILE)
         return JobTimeout(self.limit.seconds, self.limit.owner, frames)
 
     # --- in the job's process -------------------------------------------------------------

@@ -112,7 +112,8 @@ class JobRunner:
 
     def _perform_in_child(self, job: Job, reserved: Reserved) -> bool:
         hooks, now = self._worker.hooks, self._now
-        deadline = self._deadline_of(job)
+        limit = TimeLimit.of(job, self._worker.timeout)
+        deadline = self._deadline_of(limit)
         task = JobTask(
             job=job,
             title=self._title.of(_processing(job, now)),
@@ -141,8 +142,7 @@ class JobRunner:
         self.report_dirty_exit(reserved, self._worker.id, error)
         return False
 
-    def _deadline_of(self, job: Job) -> Deadline | None:
-        limit = TimeLimit.of(job, self._worker.timeout)
+    def _deadline_of(self, limit: TimeLimit | None) -> Deadline | None:
         return None if limit is None else Deadline(limit, self._worker.clock)
 
     def _fork(self, body: Callable[[], int], deadline: Deadline | None) -> JobChild:
@@ -172,10 +172,11 @@ class JobRunner:
         """Returns what to add to the failure's text."""
         if not job.has_failure_hooks:
             return ""
+        limit = TimeLimit.of(job, self._worker.timeout)
         try:
             child = self._fork(
                 lambda: performing.run_hooks_in_child(job, error, self._control.close_in_child),
-                self._deadline_of(job),
+                self._deadline_of(limit and limit.to_report),
             )
         except NoRoomError as none:
             return f" (its on_failure hooks did not run: {none})"

@@ -57,7 +57,8 @@ class Process:
         self.job_since = 0.0  #: when it has said so
         self.enforces = False  #: whether it ends a job by itself whose time is over
         self.is_recycled = False  #: whether it has said that it leaves for a fresh one
-        self.kill_at: float | None = None  #: when a job that takes too long has cost it its life
+        self.ended_at: float | None = None  #: when the next is done to it, its job being overdue
+        self.is_terminated = False  #: whether it got TERM for that
         self.status: ExitStatus | None = None  #: how it has ended
 
     @property
@@ -96,10 +97,17 @@ class Process:
                 self.has_begun = True
                 self.job = name
                 self.job_since = self._clock.now()
+                self._spare()
             case "idle", []:
                 self.job = None
+                self._spare()
             case _:
                 pass  # a worker of a factory may say what it likes
+
+    def _spare(self) -> None:
+        """Forget the job that took too long, if it has come to its end after all."""
+        if not self.is_terminated:
+            self.ended_at = None
 
 
 class WorkerSlot:
@@ -193,18 +201,26 @@ class WorkerSlot:
         process, limit = self.process, self.spec.limits.timeout
         if process is None or not self.is_occupied or limit is None or process.enforces:
             return None
-        if process.kill_at is not None:
-            return max(0.0, process.kill_at - self._clock.now())
+        if process.ended_at is not None:
+            return max(0.0, process.ended_at - self._clock.now())
         if process.job is None:
             return None
         return max(0.0, process.job_since + limit - self._clock.now())
 
     def end_if_overdue(self, stop_timeout: float) -> None:
-        """Have a worker leave whose job takes too long: TERM, and KILL after ``stop_timeout``."""
+        """Have a worker leave whose job takes too long: TERM, and KILL after ``stop_timeout``.
+
+        Before that it is asked for its stack.
+        """
         process = self.process
         if process is None or self.overdue_in != 0.0:
             return
-        number = Signals.SIGTERM if process.kill_at is None else Signals.SIGKILL
+        now = self._clock.now()
+        if process.ended_at is None:
+            stack.ask(process.pid)
+            process.ended_at = now + stack.PATIENCE
+            return
+        number = Signals.SIGKILL if process.is_terminated else Signals.SIGTERM
         log.warning(
             "Worker %d for %s has had %.200r for more than %g s: %s",
             process.pid,
@@ -213,10 +229,9 @@ class WorkerSlot:
             self.spec.limits.timeout,
             number.name,
         )
-        if number is Signals.SIGTERM:
-            stack.ask(process.pid)
         self.send(number)
-        process.kill_at = self._clock.now() + stop_timeout
+        process.is_terminated = True
+        process.ended_at = now + stop_timeout
 
     def send(self, number: Signals) -> None:
         """Have the worker leave, by a signal; the slot asks again when it has."""

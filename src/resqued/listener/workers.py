@@ -250,7 +250,7 @@ class Workers:
 
 
 def _death(process: Process, spec: WorkerSpec) -> WorkerDeath:
-    overdue = None if process.kill_at is None else spec.limits.timeout
+    overdue = spec.limits.timeout if process.is_terminated else None
     return WorkerDeath(
         process.pid, process.name, spec.queues, spec.on_worker_death, spec.max_deaths, overdue
     )

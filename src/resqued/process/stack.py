@@ -7,6 +7,8 @@ from resqued.process import signals
 
 #: The question. Ignored by default (signal(7)), so it harms no process that is not ready for it.
 _SIGNAL = Signals.SIGURG
+#: Seconds that a process gets to answer, before anything else is done to it.
+PATIENCE = 0.2
 
 
 def answer(file: int) -> None:
@@ -18,5 +20,8 @@ def answer(file: int) -> None:
 
 
 def ask(pid: int) -> None:
-    """Have a process write its stacks. A TERM that is sent afterwards does not come first."""
+    """Have a process write its stacks, which takes milliseconds.
+
+    A TERM that is sent at once may come first: whichever thread the kernel likes takes a signal.
+    """
     signals.send(pid, _SIGNAL)

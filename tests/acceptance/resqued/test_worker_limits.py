@@ -112,7 +112,7 @@ def test_a_job_in_the_worker_s_own_process(
     said = f"Worker {stuck} for q has had 'Stuck' for more than 0.5 s: "
     assert daemon.log.count(f"{said}SIGTERM") == daemon.log.count(f"{said}SIGKILL") == 1
     assert re.search(
-        r"Current thread .*\n(?:  File .*\n)*?  File \S+app.py\", line \d+ in stuck", daemon.log
+        r"hread 0x.*\n(?:  File .*\n)*?  File \S+app.py\", line \d+ in stuck", daemon.log
     )
     assert "next start in" not in daemon.log
     assert daemon.stop() == 0

@@ -222,6 +222,10 @@ def test_a_job_that_takes_too_long_in_the_worker_s_own_process(story: Story):
 
     story.clock.turn(1)
     story.slot.end_if_overdue(10)
+    assert story.slot.state is SlotState.WORKING
+    assert 0 < story.slot.overdue_in < 1
+    story.clock.turn(1)
+    story.slot.end_if_overdue(10)
     assert (story.slot.state, story.slot.overdue_in) == (SlotState.STOPPING, 10)
     story.clock.turn(10)
     story.slot.end_if_overdue(10)
@@ -240,11 +244,41 @@ def test_the_limit_holds_for_a_worker_that_was_told_to_leave(story: Story):
     story.hear("job")
     story.slot.close(Signals.SIGTERM)
     assert story.slot.overdue_in == 30
-    for _ in range(2):
+    for _ in range(3):
         story.clock.turn(30)
         story.slot.end_if_overdue(10)
 
     assert story.reap(closing=True).process_status.signal == Signals.SIGKILL
+
+
+@told
+def test_a_job_that_ends_just_in_time(story: Story):
+    """The next one in its place has all its time."""
+
+    def body(ticket: Ticket) -> int:
+        ticket.wait()
+        ticket.say("job", "Slow")
+        signal.sigwait({Signals.SIGUSR1})
+        ticket.say("idle")
+        ticket.say("job", "Next")
+        return hang(ticket)
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, {Signals.SIGUSR1})
+    story.slot.spec = replace(SPEC, limits=WorkerLimits(timeout=30))
+    story.start(body)
+    story.watched()
+    story.reach_gate()
+    story.hear("job")
+    story.clock.turn(30)
+    story.slot.end_if_overdue(10)
+    story.slot.pass_on(Signals.SIGUSR1)
+    wait_until(lambda: story.process.listen() or story.process.job == "Next", "the next job")
+    assert story.slot.overdue_in == 30
+    story.clock.turn(29)
+    story.slot.end_if_overdue(10)
+    assert story.slot.state is SlotState.WORKING
+    story.slot.send(Signals.SIGKILL)
+    story.reap()
 
 
 @told
