@@ -60,9 +60,9 @@ def worker(*queues: QueueNames, **options: Unpack[WorkerOptions]) -> None:
 
     Options: ``interval``, seconds between two looks for work (5.0); ``shuffle_queues`` (False);
     ``on_worker_death``, "fail" or "requeue" for the job of a worker that dies ("fail");
-    ``max_deaths``, after so many a job fails all the same (3).
-    ``timeout``, seconds for one job; ``max_jobs``, ``max_age`` (seconds) and ``max_memory``
-    (bytes, or "200MB"), after which a worker leaves for a fresh one.
+    ``max_deaths``, after so many a job fails all the same (3); ``timeout``, seconds for one job;
+    ``max_jobs``, ``max_age`` (seconds) and ``max_memory`` (bytes, or "200MB"), after which a worker
+    leaves for a fresh one.
     """
     call = begin("worker")
     names = call.queues(queues)
@@ -86,10 +86,8 @@ def worker_pool(size: int, *queues: QueueNames, **options: Unpack[PoolOptions]) 
     Queues named here are served by all its workers, before those of the ``queue`` calls.
 
     Options: ``name`` (pool-1, pool-2, ...); ``interval``, seconds between two looks for work
-    (5.0); ``shuffle_queues`` gives each worker an order of its own (False); ``on_worker_death``
-    and ``max_deaths`` as for ``worker``.
-    (5.0); ``shuffle_queues`` gives each worker an order of its own (False); the limits of
-    ``worker``, each worker's own.
+    (5.0); ``shuffle_queues`` gives each worker an order of its own (False); ``on_worker_death``,
+    ``max_deaths`` and the limits as for ``worker``, each worker's own.
     """
     call = begin("worker_pool")
     call.accepts(size, complaint_about_size)  # a wrong size fails the load before it is used
