@@ -134,9 +134,10 @@ def test_a_deploy_that_does_not_work(daemon: Daemon, name: str):
     assert daemon.tree().workers == before.workers
     assert pids(daemon.tree().listeners) == pids(before.listeners)
     log = daemon.log[lines:]
+    indented = reason.replace(r"\n", r"\n  ")
     blocks = re.findall(
         rf"^\S+ \S+ \[{daemon.pid}\] ERROR \S+: Generation 2 failed, generation 1 goes on:\n"
-        rf"{reason}\n(?=\d{{4}}-|\Z)",
+        rf"  {indented}\n(?=\d{{4}}-|\Z)",
         log,
         re.MULTILINE,
     )
@@ -287,7 +288,7 @@ def test_a_deploy_that_fails_while_another_is_under_way(daemon: Daemon):
         lambda: lists_of(daemon.tree().workers_of(2)) == {"tasks": 1}, "the first new worker"
     )
     deploy(daemon, "1 / 0\n")
-    daemon.wait_for_log("Generation 3 failed, generation 2 goes on:\nresqued.py:1: ZeroDivision")
+    daemon.wait_for_log("Generation 3 failed, generation 2 goes on:\n  resqued.py:1: ZeroDivision")
     daemon.write("finish", "")
 
     daemon.wait_for_log("Generation 2 has taken over")

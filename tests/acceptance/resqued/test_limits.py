@@ -105,7 +105,7 @@ def test_a_reload_for_which_there_is_no_room(daemon: Daemon):
 def test_a_canary_for_which_there_is_no_room(daemon: Daemon):
     """Nothing is proved then; the first generation is tried again, from its files on."""
     start_crowded(daemon, "worker_pool(2, 'a')\n", fillers=4, room=0)
-    daemon.wait_for_log(f"Generation 1 failed, trying again:\ncannot fork: {NO_ROOM}")
+    daemon.wait_for_log(f"Generation 1 failed, trying again:\n  cannot fork: {NO_ROOM}")
 
     make_room(daemon)
 

@@ -173,7 +173,7 @@ def test_resume_with_a_config_that_cannot_be_read(daemon: Daemon):
     pause(daemon)
     daemon.write("resqued.py", "worker('a'\n")
     daemon.signal(signal.SIGCONT)
-    daemon.wait_for_log(r"Generation 2 failed, trying again:\nresqued\.py:1: SyntaxError")
+    daemon.wait_for_log(r"Generation 2 failed, trying again:\n  resqued\.py:1: SyntaxError")
     daemon.replace("worker('b')\n")
 
     assert lists_of(daemon.wait_for_workers(1).workers) == {"b": 1}

@@ -202,14 +202,14 @@ def hanging_probe(package: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        (broken_syntax, r"\(its probe ended: exit status 1\):\n[^\n]*\n(?:  .*\n)+SyntaxError: "),
+        (broken_syntax, r"\(its probe ended: exit status 1\):\n[^\n]*\n(?:  .*\n)+  SyntaxError: "),
         (
             missing_module,
-            r"exit status 1\):\n[^\n]*\n(?:  .*\n)+ModuleNotFoundError: .*steering'\n",
+            r"exit status 1\):\n[^\n]*\n(?:  .*\n)+  ModuleNotFoundError: .*steering'\n",
         ),
-        (other_schema, r"exit status 1\):\nthe state has schema 1, this version knows 2\n"),
-        (other_stages, r"exit status 1\):\nthe state cannot be read: .*'proved' is not a valid"),
-        (hanging_probe, r"\(it did not answer within 2\.5 s\):\nbegun\n"),
+        (other_schema, r"exit status 1\):\n  the state has schema 1, this version knows 2\n"),
+        (other_stages, r"exit status 1\):\n  the state cannot be read: .*'proved' is not a valid"),
+        (hanging_probe, r"\(it did not answer within 2\.5 s\):\n  begun\n"),
     ],
 )
 def test_a_broken_installation(daemon: Daemon, damage: Callable[[pathlib.Path], None], reason: str):

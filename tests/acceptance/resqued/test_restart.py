@@ -79,12 +79,12 @@ worker("a"); worker("unbuildable"); worker("unconnectable"); worker("b")
     daemon.wait_for_log(r"for unbuildable ended: exit status 1; next start in \d s")
     daemon.wait_for_log(r"for unconnectable ended: exit status 1; next start in \d s")
     assert re.search(
-        r"A worker for unbuildable cannot start\nTraceback [^Z]*\nLookupError: no such thing\n",
+        r"A worker for unbuildable cannot start\n  Traceback [^Z]*\n  LookupError: no such thing\n",
         daemon.log,
     )
     assert re.search(
-        r"A worker for unconnectable cannot start\nTraceback [^Z]*\n"
-        r"ConnectionError: no server today",
+        r"A worker for unconnectable cannot start\n  Traceback [^Z]*\n"
+        r"  ConnectionError: no server today",
         daemon.log,
     )
     # Not before they would have worked, and not after they failed: their starts are no work.
@@ -98,7 +98,7 @@ def test_a_raising_after_exit_is_logged_and_nothing_else(daemon: Daemon):
     )
     daemon.signal_process(tree.workers[0], signal.SIGKILL)
 
-    daemon.wait_for_log("An after_exit hook failed\nTraceback [^Z]*\nValueError: after all")
+    daemon.wait_for_log("An after_exit hook failed\n  Traceback [^Z]*\n  ValueError: after all")
     daemon.wait_until(lambda: not daemon.tree().workers, "the worker's end")
     assert daemon.wait_for_workers(1).listeners == tree.listeners
 
@@ -124,9 +124,9 @@ worker("a")
 
     # One record, so that no other process's line stands in between.
     assert re.search(
-        r"ERROR \S+: Generation 1 failed, trying again:\nbefore_fork failed\n"
-        r"Traceback [^Z]*resqued\.py\", line \d+, in load\n[^Z]*\n"
-        r"RuntimeError: the database is away\n",
+        r"ERROR \S+: Generation 1 failed, trying again:\n  before_fork failed\n"
+        r"  Traceback [^Z]*resqued\.py\", line \d+, in load\n[^Z]*\n"
+        r"  RuntimeError: the database is away\n",
         daemon.log,
     )
     first, second, third = map(float, daemon.read("attempts").split())

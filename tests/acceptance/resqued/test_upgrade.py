@@ -144,7 +144,7 @@ def test_a_listener_of_another_major_version(daemon: Daemon):
         daemon,
         signal.SIGHUP,
         r"ERROR \S+ Generation 2 failed, generation 1 goes on:\n"
-        r"the installed listener speaks protocol 2, and this master 1: stop resqued .*\n",
+        r"  the installed listener speaks protocol 2, and this master 1: stop resqued .*\n",
     )
 
     daemon.wait_for_log(r"Listener #2 \(pid \d+\) ended\n")
@@ -164,7 +164,7 @@ def test_a_master_of_another_major_version(daemon: Daemon):
         signal.SIGUSR1,
         r"ERROR \S+ The installed program cannot take over, this master goes on"
         r" \(its probe ended: exit status 1\):\n"
-        r"the listeners speak protocol 1, this version 2: pause first .*\n",
+        r"  the listeners speak protocol 1, this version 2: pause first .*\n",
     )
 
     daemon.signal(signal.SIGUSR2)
