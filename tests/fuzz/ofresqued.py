@@ -13,6 +13,7 @@ from dataclasses import asdict
 from enum import Enum
 from typing import NoReturn
 
+from resqued.clock import MonotonicClock
 from resqued.config.errors import ConfigError
 from resqued.config.loader import load
 from resqued.ipc import messages
@@ -72,6 +73,7 @@ def _gate(raw: bytes) -> None:
     theirs.settimeout(1)
     process = Process.__new__(Process)
     process.gate = Gate(ours)
+    process._clock = MonotonicClock()
     with contextlib.closing(process.gate), theirs:
         theirs.sendall(raw[:100_000] + b"\n")
         process.listen()
