@@ -71,9 +71,7 @@ def _gate(raw: bytes) -> None:
     """A worker may say what it likes to its listener."""
     ours, theirs = socket.socketpair()
     theirs.settimeout(1)
-    process = Process.__new__(Process)
-    process.gate = Gate(ours)
-    process._clock = MonotonicClock()
+    process = Process(0, Gate(ours), MonotonicClock())
     with contextlib.closing(process.gate), theirs:
         theirs.sendall(raw[:100_000] + b"\n")
         process.listen()

@@ -38,9 +38,8 @@ _OCCUPIED = (SlotState.STARTING, SlotState.WORKING, SlotState.STOPPING)
 class Process:
     """A forked worker: its pid, its gate, and how far it is."""
 
-    def __init__(self, body: Callable[[], int], gate: Gate, clock: Clock) -> None:
-        """Fork. Raises OSError if there is no room for another process."""
-        self.pid = fork_child(body)
+    def __init__(self, pid: int, gate: Gate, clock: Clock) -> None:
+        self.pid = pid
         self.gate = gate
         self._clock = clock
         self.started_at = clock.now()
@@ -150,7 +149,7 @@ class WorkerSlot:
         Raises OSError if there is no room for a process.
         """
         self._backoff.started()
-        self.process = Process(body, gate, self._clock)
+        self.process = Process(fork_child(body), gate, self._clock)
 
     def not_forked(self) -> None:
         """Note that there was no room for a process, or its gate: the slot waits again."""

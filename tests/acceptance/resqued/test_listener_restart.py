@@ -25,7 +25,7 @@ def test_a_listener_that_crashes_is_started_again_after_growing_pauses(daemon: D
 
     blocks = re.findall(
         r"ERROR \S+: Generation (\d) failed, trying again:\n"
-        r"its listener \(pid (\d+)\) ended early: SIGKILL \(signal 9\)\n",
+        r"  its listener \(pid (\d+)\) ended early: SIGKILL \(signal 9\)\n",
         daemon.log,
     )
     assert [int(number) for number, _ in blocks] == [1, 2]
