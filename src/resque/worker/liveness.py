@@ -34,6 +34,7 @@ class Liveness:
         self._interval = worker.heartbeat_interval
         self._max_deaths = worker.max_deaths
         self._started = 0.0
+        self._last_beat: float | None = None
         self._next_beat = 0.0
         self._next_pruning = 0.0
 
@@ -80,7 +81,11 @@ class Liveness:
                     aside.close()
 
     def prune_if_due(self, pruner: Pruner) -> None:
-        """Look for dead workers once per heartbeat; the server's troubles put it off."""
+        """Look for dead workers once per heartbeat; the server's troubles put it off.
+
+        Who could not reach the server for a while knows nothing of the others, who may have been
+        silent for the same reason: they have two intervals to be heard of again.
+        """
         if self._clock.now() < self._next_pruning:
             return
         self._next_pruning = self._clock.now() + self._interval
@@ -110,4 +115,8 @@ class Liveness:
         if self._max_deaths is not None:  # before it can have a job, and again if it was pruned
             deaths.allow(server, self._client.keys, self._id, self._max_deaths)
         workers.register(server, self._client.keys, self._id, self._started)
-        self._next_beat = self._clock.now() + self._interval
+        now = self._clock.now()
+        if self._last_beat is not None and now - self._last_beat > 2 * self._interval:
+            self._next_pruning = max(self._next_pruning, now + 2 * self._interval)
+        self._last_beat = now
+        self._next_beat = now + self._interval

@@ -23,7 +23,7 @@ T = TypeVar("T")
 PASSING = (ServerUnavailable, ProtocolError, ReplyError, AuthenticationError, ServerVersionError)
 #: Seconds between the tries: the first and the longest pause.
 _FIRST_PAUSE = 0.1
-_LONGEST_PAUSE = 5.0
+_LONGEST_PAUSE = 3.0
 #: Seconds for which a worker that was told to leave goes on trying.
 _LAST_TRIES = 5.0
 

@@ -227,3 +227,33 @@ def test_jobs_enqueued_between_kills_of_the_server(
     worker.wait_until(lambda: store.size("q") == 0, "an empty queue")
     worker.leave()
     assert set(map(int, results.read_text().split())) == set(range(40))
+
+
+def test_nobody_is_pruned_for_an_outage(server, held_job, application, start_worker, store):
+    """Those that could not beat while the server was away are given time, their jobs with them."""
+    application.enqueue_to("q", "Held")
+
+    def hasten(worker):
+        worker.prune_interval = 0.5
+
+    order = {"interval": 0.02, "heartbeat_interval": 0.5, "prepare": hasten}
+    busy = start_worker("q", **order)
+    held_job.has_begun.wait()
+    idle = start_worker("other", **order)
+    idle.wait_until_idle()
+    server.stop()
+    wait_for_log(idle, OUTAGE)
+    busy.signal(signal.SIGSTOP)  # slower than the other to come back
+    gone_at = time.monotonic()
+    waiting.wait_until(lambda: time.monotonic() - gone_at > 2.0, "heartbeats that are too old")
+    server.start()
+    wait_for_log(idle, RETURN)
+    beat = store.call("HGET", store.keys.heartbeats, idle.id)
+    idle.wait_until(
+        lambda: store.call("HGET", store.keys.heartbeats, idle.id) != beat, "another heartbeat"
+    )
+    busy.signal(signal.SIGCONT)
+    held_job.may_go_on.open()
+    busy.leave()
+    idle.leave()
+    assert store.failures() == []

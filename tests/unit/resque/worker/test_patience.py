@@ -77,9 +77,9 @@ def test_no_patience_is_needed(patience, control, caplog):
 
 
 def test_pauses_grow(patience, control):
-    """They double up to 5 s, however long it takes."""
+    """They double up to 3 s, however long it takes."""
     assert patience.insist(Step(10)) == "done"
-    assert control.pauses == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5, 5, 5, 5])
+    assert control.pauses == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3, 3, 3, 3, 3])
 
 
 def test_an_outage_is_told_once(patience, caplog):
