@@ -28,8 +28,8 @@ class Outcome(Enum):
     BEREFT = "recorded as failed, as its worker had died"
     QUARANTINED = "quarantined as poison"
     PUT_BACK_TOO = "recorded as failed, and put back all the same"
-    AGAIN = "cut off by its worker's death, performed again"
-    TWICE = "performed again, as its worker's death explains"
+    AGAIN = "cut off by a kill, performed again"
+    TWICE = "performed again, as a kill explains"
     UNSENT = "perhaps never enqueued, and not seen"
     LOST = "LOST"
     UNEXPLAINED = "PERFORMED AGAIN WITHOUT A REASON"
@@ -41,9 +41,9 @@ FAULTS = (Outcome.LOST, Outcome.UNEXPLAINED)
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """A worker killed: the size of the notes before, and once it had ended, is when."""
+    """A worker, or a job's process, killed: the size of the notes before and after is when."""
 
-    worker: int
+    pid: int
     before: int
     after: int
 
@@ -74,7 +74,7 @@ class Account:
         """``may_repeat``: a job whose worker was killed is performed again."""
         self._kills: dict[int, list[Kill]] = {}
         for kill in kills:
-            self._kills.setdefault(kill.worker, []).append(kill)
+            self._kills.setdefault(kill.pid, []).append(kill)
         self._may_repeat = may_repeat
         self._stories: dict[int, Story] = {}
 
@@ -131,11 +131,12 @@ class Account:
         return Outcome.PERFORMED if len(story.attempts) == 1 else Outcome.AGAIN
 
     def _is_explained(self, attempts: list[Attempt]) -> bool:
-        """Whether all but the last had their worker killed before the next one began."""
+        """Whether all but the last, or their workers, were killed before the next one began."""
         return self._may_repeat and all(
             any(
                 kill.before <= later.place and attempt.place < kill.after + _SLACK
-                for kill in self._kills.get(attempt.worker, ())
+                for pid in (attempt.worker, attempt.pid)
+                for kill in self._kills.get(pid, ())
             )
             for attempt, later in pairwise(attempts)
         )

@@ -63,15 +63,11 @@ class Tormentor:
 
     def kill_worker(self) -> bool:
         """KILL one worker."""
-        before = self._notes_size
-        worker = self._kill_one(self._pool.workers)
-        if worker is not None:
-            self.kills.append(Kill(worker.pid, before, self._notes_size))
-        return worker is not None
+        return self._kill_and_note(self._pool.workers)
 
     def kill_job(self) -> bool:
         """KILL the process of one job."""
-        return self._kill_one(self._pool.jobs) is not None
+        return self._kill_and_note(self._pool.jobs)
 
     def kill_listener(self) -> bool:
         """KILL one listener; its workers have no part in it."""
@@ -107,6 +103,13 @@ class Tormentor:
                 if time.monotonic() > deadline:
                     raise
         self.events["server restarted"] += 1
+
+    def _kill_and_note(self, candidates: Callable[[], Sequence[Process]]) -> bool:
+        before = self._notes_size
+        killed = self._kill_one(candidates)
+        if killed is not None:
+            self.kills.append(Kill(killed.pid, before, self._notes_size))
+        return killed is not None
 
     def _kill_one(self, candidates: Callable[[], Sequence[Process]]) -> Process | None:
         """Kill one of these and wait until it has ended; None if there was none to be had."""

@@ -103,6 +103,11 @@ class JobChild:
             case _Step.KILLED:
                 pass  # there is nothing more to do
 
+    @property
+    def was_told(self) -> bool:
+        """Whether its worker has wanted it to end."""
+        return self._step is not _Step.NOT_BEGUN
+
     def reap(self) -> ExitStatus | None:
         """Return how the child ended, or None if it has not; SIGCHLD tells when to look."""
         status = reaper.reap(self.pid)

@@ -2,13 +2,16 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
+from resque.burial import Burial
 from resque.errors import DecodeError, DirtyExit, ResqueError
 from resque.failure.backend import FailedJob
 from resque.failure.record import Failure
 from resque.job import Job
 from resque.payload import Payload
+from resque.store import deaths
 from resque.store.queues import Reserved
 from resque.worker import performing
 from resque.worker.child import JobChild, Limits, error_of
@@ -55,6 +58,7 @@ class JobRunner:
         self._title = title
         self._liveness = liveness
         self._settling = Settling(worker.client, worker.id, patience)
+        self._burial = Burial(worker.client.server, worker.client.keys, self.report_dirty_exit)
 
     def run(self, reserved: Reserved) -> int | None:
         """See a job through to its record on the server. Raises GaveUpError.
@@ -138,9 +142,21 @@ class JobRunner:
             if found is None or self._settling.is_known:
                 self._settling.settle(reserved)
                 return True
+            if status.signal is not None and not child.was_told:
+                self._see_to_killed(reserved, found)
+                return True
             error = found
         self.report_dirty_exit(reserved, self._worker.id, error)
         return False
+
+    def _see_to_killed(self, reserved: Reserved, error: DirtyExit) -> None:
+        """Do with the job whose process somebody has killed as if it had been the worker."""
+        see_to_job = partial(self._burial.see_to_job, self._worker.id, error)
+        poison = self._patience.insist(see_to_job)
+        self._settling.settle(reserved)
+        if poison is not None:
+            server, keys = self._client.server, self._client.keys
+            self._patience.insist(partial(deaths.forget, server, keys, poison))
 
     def _deadline_of(self, limit: TimeLimit | None) -> Deadline | None:
         return None if limit is None else Deadline(limit, self._worker.clock)

@@ -1,6 +1,8 @@
 """Whoever finds a dead worker does with its job what the worker's pool wants."""
 
 import json
+import os
+import signal
 
 import pytest
 
@@ -96,3 +98,39 @@ def test_a_worker_says_so_before_it_has_a_job(start_worker, store, held_job):
     held_job.may_go_on.open()
     assert worker.wait() == 0
     assert store.call("EXISTS", store.keys.deaths_allowed) == 0
+
+
+def test_a_job_whose_process_is_killed(application, start_worker, store):
+    """It is put back as if its worker had died with it, and is poison after as many deaths."""
+
+    @application.job(queue="q", name="Deadly")
+    def perform():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def prepare(worker):
+        worker.max_deaths = 3
+
+    perform.enqueue()
+    worker = start_worker("q", interval=0, prepare=prepare)
+    assert worker.wait() == 0
+    (record,) = store.failures()
+    assert record["exception"] == "Resque::PoisonJob"
+    assert worker.log.count("which is put back") == 2
+    assert store.stats() == (1, 0)
+    assert not [key for key in store.call("KEYS", "*") if b"deaths" in key]
+
+
+def test_a_job_that_its_worker_ends(start_worker, held_job, store):
+    """Is not put back: somebody wanted its end."""
+
+    def prepare(worker):
+        worker.max_deaths = 3
+        worker.term_timeout = 0.0
+
+    store.push("q", b'{"class":"Held","args":[]}')
+    worker = start_worker("q", interval=0, prepare=prepare)
+    held_job.has_begun.wait()
+    worker.signal(signal.SIGUSR1)
+    assert worker.wait() == 0
+    assert len(store.failures()) == 1
+    assert store.size("q") == 0
