@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Self
 
+from resque.errors import ServerUnavailable
 from resque.store.address import Address
 from resque.store.connection import Connection
 from resque.store.words import Reply, Word
@@ -52,7 +53,7 @@ class ReplicatedService:
 
     def wait_until_promoted(self) -> None:
         """Wait until the replica is the primary."""
-        wait_until(lambda: self._asks(self.replica, "ROLE")[0] == b"master", "a failover")
+        wait_until(self._is_promoted, "a failover")
 
     def wait_until_replicated(self) -> None:
         """Wait until the replica has all that the primary has."""
@@ -66,6 +67,13 @@ class ReplicatedService:
             with self.sentinel:
                 wait_until(self._knows_replica, "the sentinel's knowledge of the replica")
                 yield self
+
+    def _is_promoted(self) -> bool:
+        try:
+            role, *_ = self._asks(self.replica, "ROLE")
+        except ServerUnavailable:
+            return False  # a sentinel cuts off all clients of the server that it promotes
+        return role == b"master"
 
     def _is_replicated(self) -> bool:
         mine, others = self._asks(self.primary, "ROLE")[1:3]
