@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 HEARTBEAT_INTERVAL = 60.0
 #: How much sooner than the next heartbeat one that failed is tried again.
 _SOONER = 12
+#: Seconds that others have, at least, to be heard of again after an outage: a worker waits up to
+#: 3 s between its tries, and up to 5 s for each of them.
+_GRACE = 10.0
 
 
 class Liveness:
@@ -84,7 +87,7 @@ class Liveness:
         """Look for dead workers once per heartbeat; the server's troubles put it off.
 
         Who could not reach the server for a while knows nothing of the others, who may have been
-        silent for the same reason: they have two intervals to be heard of again.
+        silent for the same reason: they have two intervals, 10 s at least, to be heard of again.
         """
         if self._clock.now() < self._next_pruning:
             return
@@ -117,6 +120,7 @@ class Liveness:
         workers.register(server, self._client.keys, self._id, self._started)
         now = self._clock.now()
         if self._last_beat is not None and now - self._last_beat > 2 * self._interval:
-            self._next_pruning = max(self._next_pruning, now + 2 * self._interval)
+            grace = max(2 * self._interval, _GRACE)
+            self._next_pruning = max(self._next_pruning, now + grace)
         self._last_beat = now
         self._next_beat = now + self._interval
