@@ -52,11 +52,16 @@ class Wear:
         self._max_memory = None if size is None else round(size * draw(least, most))
         self._max_age = None if limits.max_age is None else limits.max_age * draw(least, most)
 
-    def job_done(self) -> None:
-        """Count a job, and measure the memory, if that matters."""
-        self._jobs += 1
+    def jobs_done(self, count: int) -> None:
+        """Count jobs, and measure the memory, if that matters."""
+        self._jobs += count
         if self._max_memory is not None:
             self._bytes = self._memory() or 0
+
+    @property
+    def jobs_left(self) -> float:
+        """How many jobs it may still take; infinite if that does not matter."""
+        return float("inf") if self._max_jobs is None else self._max_jobs - self._jobs
 
     @property
     def age_left(self) -> float:
