@@ -1,5 +1,7 @@
 """Workers as the server knows them: registration, heartbeat, the job in hand."""
 
+from collections.abc import Callable
+
 from resque import times
 from resque.inspection import shown
 from resque.keys import Keys
@@ -67,9 +69,9 @@ def finish(
     server.run(*_finish(keys, worker_id, number, has_failed=has_failed))
 
 
-def post_finish(server: Server, keys: Keys, worker_id: str, number: int) -> bool:
-    """Do the same from a job's process over its worker's connection; see ``Server.post``."""
-    return server.post(*_finish(keys, worker_id, number, has_failed=False))
+def finish_posting(server: Server, keys: Keys, worker_id: str, number: int) -> Callable[[], bool]:
+    """Prepare that for a job's process, over its worker's connection; see ``Server.posting``."""
+    return server.posting(*_finish(keys, worker_id, number, has_failed=False))
 
 
 def _finish(

@@ -1,11 +1,11 @@
 """When a worker has done enough, and leaves for a fresh one."""
 
 import logging
+import os
 import pathlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from random import SystemRandom
 
 from resque.clock import Clock
 
@@ -40,7 +40,7 @@ class Wear:
         draw: Callable[[float, float], float] | None = None,
     ) -> None:
         """``memory`` returns bytes, and ``draw`` a number between two; for tests."""
-        draw = draw or SystemRandom().uniform  # the module's own state is the same in every fork
+        draw = draw or _draw
         least, most = 1 - limits.jitter, 1 + limits.jitter
         self._clock = clock
         self._memory = memory or private_memory
@@ -80,6 +80,14 @@ class Wear:
         if self.age_left == 0:
             return f"{self._clock.now() - self._begun_at:.0f} s old (max_age)"
         return None
+
+
+def _draw(least: float, most: float) -> float:
+    """Return a number between two, another one in every fork.
+
+    Without ``random``, which costs whoever has it imported 0.1 ms in every fork.
+    """
+    return least + (most - least) * int.from_bytes(os.urandom(4)) / 2**32
 
 
 def private_memory() -> int | None:

@@ -132,7 +132,7 @@ class JobRunner:
     def _perform_in_child(self, job: Job, reserved: Reserved) -> int | None:
         task = self._task(job, reserved)
         self._control.job_begins()
-        self._settling.sheet.begin(reserved.number)
+        self._settling.begin(reserved.number)
         try:
             child = self._processes.fork(Series(task).run, task.deadline)
         except NoRoomError as none:
@@ -155,6 +155,7 @@ class JobRunner:
         return SeriesTask(
             reserved=reserved,
             job=job,
+            title=self.title_of(job),
             prepare=partial(self._worker.hooks.run, Moment.AFTER_FORK, job),
             employer=self,
             settling=self._settling,

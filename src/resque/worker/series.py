@@ -86,6 +86,7 @@ class SeriesTask:
 
     reserved: Reserved  #: the first job, as it lay in its queue
     job: Job  #: the same
+    title: str  #: what ps is to show for it
     prepare: Callable[[], None]  #: runs before the first job, and may fail it
     employer: Employer
     settling: Settling
@@ -111,17 +112,23 @@ class Series:
         Whatever is out of the ordinary is the worker's: a job that this process has taken and not
         begun stays in the worker's record, where the worker finds it.
         """
+        set_title(self._task.title)
         status = self._see_through(self._task.job, self._task.reserved, self._task.prepare)
         while status is None:
-            following = self._next()
-            if following is None:
-                status = 0
-            else:
-                self._task.employer.job_started(following[0].payload.class_name)
-                status = self._see_through(*following)
-                self._task.employer.job_finished()
+            status = self._go_on()
         if self._task.run_at_exit_hooks:
             atexit._run_exitfuncs()  # noqa: SLF001 - nothing else runs them before _exit
+        return status
+
+    def _go_on(self) -> int | None:
+        following = self._next()
+        if following is None:
+            return 0
+        job, reserved = following
+        self._task.employer.job_started(job.payload.class_name)
+        set_title(self._task.employer.title_of(job))
+        status = self._see_through(job, reserved)
+        self._task.employer.job_finished()
         return status
 
     def _see_through(
@@ -129,7 +136,6 @@ class Series:
     ) -> int | None:
         """Perform one job and report it; returns the exit status, None if the process goes on."""
         task = self._task
-        set_title(task.employer.title_of(job))
         error = performing.outcome(job, task.interruption, (Signals.SIGTERM,), prepare)
         # When its time was over first, the worker reports it, whatever it has come to by now.
         if task.deadline is not None and not task.deadline.claim():

@@ -4,6 +4,7 @@ The job's process writes the outcome itself, as soon as there is one. A worker t
 moment later leaves no finished job behind that looks unfinished.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 from resque.client import Resque
@@ -21,6 +22,7 @@ class Settling:
         self._worker_id = worker_id
         self._patience = patience
         self.sheet = Sheet()
+        self._post: Callable[[], bool] | None = None
 
     # --- in the job's process -------------------------------------------------------------
 
@@ -33,14 +35,13 @@ class Settling:
 
         Later in the process's life it has a connection of its own, and uses that.
         """
-        number = self.sheet.number
         if self.sheet.place > 0:
-            self._finish_quietly(number, has_failed=False)
+            self._finish_quietly(self.sheet.number, has_failed=False)
             return
+        assert self._post is not None
         self.sheet.say(Outcome.POSTING)
-        client = self._client
         try:
-            was_posted = workers.post_finish(client.server, client.keys, self._worker_id, number)
+            was_posted = self._post()
         except OSError:
             return  # the worker finds out what the server knows
         self.sheet.say(Outcome.POSTED if was_posted else Outcome.SUCCEEDED)
@@ -55,6 +56,12 @@ class Settling:
         self.sheet.say(Outcome.SETTLED)
 
     # --- in the worker --------------------------------------------------------------------
+
+    def begin(self, number: int) -> None:
+        """Make ready for a process that will have this job first, before it is forked."""
+        client = self._client
+        self.sheet.begin(number)
+        self._post = workers.finish_posting(client.server, client.keys, self._worker_id, number)
 
     @property
     def is_known(self) -> bool:
