@@ -33,6 +33,7 @@ from resqued.master.generation import Stage
 from resqued.master.options import Options
 from resqued.master.state import SCHEMA, SavedGeneration, SavedState, SavedWorker, StateError
 from resqued.process.holder import HolderError, find_holder
+from resqued.worker.board import Board
 from resqued.worker.gate import Gate
 from tests.fuzz.target import LIMIT, HangError, Target
 
@@ -46,7 +47,11 @@ _LINES = tuple(
         Started(1, 4711),
     )
 )
-_GATE_LINES = (b'["ready","announces"]\n', b'["job","Mail"]\n["idle"]\n', b'["failed","why"]\n')
+_GATE_LINES = (
+    b'["ready","announces"]\n',
+    b'["known","Mail"]\n["working"]\n',
+    b'["failed","why"]\n',
+)
 
 
 def _message(raw: bytes) -> None:
@@ -71,7 +76,7 @@ def _gate(raw: bytes) -> None:
     """A worker may say what it likes to its listener."""
     ours, theirs = socket.socketpair()
     theirs.settimeout(1)
-    process = Process(0, Gate(ours), MonotonicClock())
+    process = Process(0, Gate(ours, Board(MonotonicClock())), MonotonicClock())
     with contextlib.closing(process.gate), theirs:
         theirs.sendall(raw[:100_000] + b"\n")
         process.listen()
