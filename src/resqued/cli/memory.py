@@ -15,7 +15,7 @@ from resqued.errors import ResquedError
 from resqued.exit_codes import ExitCode
 from resqued.process.command_line import command_line
 from resqued.process.holder import HolderError, find_holder
-from resqued.process.memory import measure
+from resqued.process.memory import MeasureError, measure
 from resqued.process.tree import descendants
 
 HELP = """Usage: resqued memory PIDFILE [options]
@@ -79,11 +79,21 @@ def run(order: Order) -> str:
 
 
 def _measured(master: int) -> Iterator[Measured]:
-    """Yield who is there, and has not ended before it was measured. Raises MeasureError."""
+    """Yield who is there, and has not ended before it was measured.
+
+    Raises MeasureError if the master may not be looked at. A process below it that may not, a
+    program of another user's, is left out, which is said.
+    """
     below = [(each.pid, each.parent) for each in descendants(master)]
     titles = {pid: _title(pid) for pid, _ in below}
     for pid, part in [(master, roles.MASTER), *roles.parts(master, below, titles)]:
-        memory = measure(pid)
+        try:
+            memory = measure(pid)
+        except MeasureError as error:
+            if pid == master:
+                raise
+            print(f"resqued memory: {part.name} is left out: {error}", file=sys.stderr)
+            continue
         if memory is not None:
             yield Measured(role=part.role, name=part.name, pid=pid, memory=memory)
 

@@ -4,12 +4,12 @@ import sys
 from contextlib import closing
 from signal import Signals
 
-from resqued.cli import footprint, stage
+from resqued.cli import footprint
 from resqued.cli.arguments import Request
 from resqued.cli.footprint import Footprint, Measured
 from resqued.cli.output import say
 from resqued.cli.show import print_workers
-from resqued.cli.stage import Stage
+from resqued.cli.stage import Stage, opened
 from resqued.clock import MonotonicClock
 from resqued.config.display import one_line
 from resqued.config.errors import ConfigError
@@ -29,11 +29,11 @@ def run(request: Request) -> int:
     """
     try:
         measure()  # where that cannot be done, nothing need be started
-        with SignalInbox(_ENDING) as inbox, stage.opened(request, MonotonicClock()) as opened:
-            interrupted = _wait(opened, inbox, request)
+        with SignalInbox(_ENDING) as inbox, opened(request, MonotonicClock()) as stage:
+            interrupted = _wait(stage, inbox, request)
             if interrupted is not None:
                 return 128 + interrupted  # as the shell reports it
-            found = Footprint(_measured(opened))
+            found = Footprint(_measured(stage))
     except ConfigError as error:
         print(error, file=sys.stderr)
         return ExitCode.FAILED
@@ -45,7 +45,10 @@ def run(request: Request) -> int:
 
 
 def _wait(stage: Stage, inbox: SignalInbox, request: Request) -> Signals | None:
-    """Wait until everything stands; returns the signal that ended that sooner."""
+    """Wait until everything stands; returns the signal that ended that sooner.
+
+    Raises ConfigError or RehearsalError if it never will.
+    """
     is_listed = request.wants_json
     with closing(Waiter()) as waiter:
         for source in (stage.channel, stage.watch, inbox):
@@ -60,6 +63,7 @@ def _wait(stage: Stage, inbox: SignalInbox, request: Request) -> Signals | None:
             if stage.queues is not None and not is_listed:
                 print_workers(request.paths, stage.queues)
                 is_listed = True
+            stage.check()
     return None
 
 

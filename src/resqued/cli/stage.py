@@ -38,27 +38,34 @@ class Stage:
         self.queues: tuple[tuple[str, ...], ...] | None = None  #: of each worker, once known
         self.worker_pids: list[int] = []
         self.is_set = False  #: whether all workers stand at their gates
+        self._failure: ResquedError | None = None  #: why they never will
         self._boot_timeout = request.boot_timeout
         self._clock = clock
         self._begun_at = clock.now()
 
     @property
     def time_left(self) -> float:
-        """Seconds until it should have been set. Raises RehearsalError if there are none."""
-        left = self._begun_at + self._boot_timeout - self._clock.now()
-        if left <= 0:
-            what = "the files are not read" if self.queues is None else "not all workers stand"
-            raise RehearsalError(f"{what} after {self._boot_timeout:g} s (boot_timeout)")
-        return left
+        """Seconds until it should have been set."""
+        return self._begun_at + self._boot_timeout - self._clock.now()
 
     def read(self) -> None:
-        """Take in what has been said. Raises ConfigError or RehearsalError if it has failed."""
+        """Take in what has been said, and what has happened."""
         has_ended = self.watch.has_ended()
         for message in self.channel.receive():
             self._take(message)
-        if has_ended and not self.is_set:
+        if has_ended and self._failure is None:
             status = reaper.reap(self.pid)
-            raise RehearsalError(f"the process that was to load it has ended: {status}")
+            self._failure = RehearsalError(f"the process that was to load it has ended: {status}")
+
+    def check(self) -> None:
+        """Raise ConfigError or RehearsalError if the workers do not stand, and never will."""
+        if self.is_set:
+            return
+        if self._failure is not None:
+            raise self._failure
+        if self.time_left <= 0:
+            what = "the files are not read" if self.queues is None else "not all workers stand"
+            raise RehearsalError(f"{what} after {self._boot_timeout:g} s (boot_timeout)")
 
     def _take(self, message: Message) -> None:
         match message:
@@ -70,9 +77,9 @@ class Stage:
             case Proved():
                 self.is_set = True
             case BootFailed(reason, True):
-                raise ConfigError(*reason.splitlines())
+                self._failure = ConfigError(*reason.splitlines())
             case BootFailed(reason, _):
-                raise RehearsalError(in_one_line(reason))
+                self._failure = RehearsalError(in_one_line(reason))
             case _:
                 pass  # the rest is between a listener and its master
 

@@ -1,5 +1,6 @@
 """A generation that is forked up to its gates and goes no further, to be looked at."""
 
+from resqued import __version__
 from resqued.clock import Clock
 from resqued.config.model import Config, WorkerSpec
 from resqued.exit_codes import ExitCode
@@ -11,6 +12,7 @@ from resqued.listener.slots import Process
 from resqued.process import reaper
 from resqued.process.signals import HANDLED, SignalInbox
 from resqued.process.spawn import fork_child
+from resqued.process.title import set_title
 from resqued.process.waiter import Waiter
 from resqued.worker.child import WorkerTask, run_worker
 from resqued.worker.gate import Gate, Ticket
@@ -37,6 +39,7 @@ class Rehearsal:
 
     def run(self) -> ExitCode:
         """Load everything, fork the workers, and stay as long as anybody looks."""
+        set_title(f"resqued-{__version__} rehearsal {' '.join(self._order.paths)}")
         with self._signals:
             try:
                 version = self._set_up()

@@ -159,34 +159,39 @@ def test_what_the_application_prints_is_not_in_between(daemon: Daemon):
 
 
 @pytest.mark.parametrize(
-    ("config", "complaint"),
+    ("config", "listed", "complaint"),
     [
-        ("worker('a', x=1)\n", "resqued.py:1: worker(x=1): no such option"),
+        ("worker('a', x=1)\n", "", "resqued.py:1: worker(x=1): no such option"),
         (
             "worker('a')\n@before_fork\ndef load():\n    import nowhere\n",
+            "1: a\n",
             "resqued: before_fork failed: ModuleNotFoundError: No module named 'nowhere' (resq",
         ),
         (
             "worker('b', 'c')\n@after_fork\ndef connect():\n    raise OSError('no\\nway')\n",
+            "1: b,c\n",
             "resqued: A worker for b,c cannot start: OSError: no (resqued.py:4)\n",
         ),
         (
             "import os\nworker('a')\nafter_fork(lambda: os._exit(3))\n",
+            "1: a\n",
             "resqued: a worker for a ended too soon: exit status 3\n",
         ),
         (
             "import os\nos._exit(3)\n",
+            "",
             "resqued: the process that was to load it has ended: exit status 3\n",
         ),
     ],
 )
-def test_what_cannot_be_loaded(daemon: Daemon, config: str, complaint: str):
-    """One line that says what and where; exit status 1, and nothing is left."""
-    done = show(daemon, config, "--json")
+def test_what_cannot_be_loaded(daemon: Daemon, config: str, listed: str, complaint: str):
+    """The workers, if the files could be read, and one line that says what is wrong; exit 1."""
+    done = show(daemon, config)
 
     assert done.stderr.startswith(complaint)
     assert len(done.stderr.splitlines()) == 1
-    assert (done.stdout, done.returncode) == ("", 1)
+    assert done.stdout == (f"Workers defined in resqued.py\n{listed}" if listed else "")
+    assert done.returncode == 1
 
 
 @pytest.mark.parametrize("hook", ["before_fork", "after_fork"])

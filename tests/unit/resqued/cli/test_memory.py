@@ -6,6 +6,8 @@ from resqued.cli import main, memory
 from resqued.cli.memory import Order
 from resqued.exit_codes import ExitCode
 from resqued.process import memory as kernel
+from resqued.process.memory import MeasureError, Memory
+from resqued.process.tree import Descendant
 
 
 @pytest.mark.parametrize(
@@ -77,3 +79,41 @@ def test_a_system_that_does_not_tell(
 
     reason = f"memory is measured on Linux only: there is no {tmp_path}/smaps_rollup"
     assert capfd.readouterr() == ("", f"resqued memory: {reason}\nresqued: {reason}\n")
+
+
+def test_a_process_that_may_not_be_looked_at(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    """One below the master, another user's, is left out in a line; so is one that has just gone."""
+    size = Memory(pss=1, private=1, shared=0, rss=1)
+
+    def measured(pid: int) -> Memory | None:
+        if pid == 12:
+            raise MeasureError("no permission")
+        return None if pid == 13 else size
+
+    below = [Descendant(pid, 10) for pid in (11, 12, 13)]
+    monkeypatch.setattr(memory, "descendants", {10: below}.get)
+    monkeypatch.setattr(memory, "measure", measured)
+    monkeypatch.setattr(memory, "command_line", lambda pid: b"sudo %d " % pid)
+
+    found = list(memory._measured(10))
+
+    assert [(each.name, each.pid) for each in found] == [("master", 10), ("other 11: sudo 11", 11)]
+    assert capfd.readouterr() == (
+        "",
+        "resqued memory: other 12: sudo 12 is left out: no permission\n",
+    )
+
+
+def test_a_master_that_may_not_be_looked_at(monkeypatch: pytest.MonkeyPatch):
+    """Then there is nothing to show."""
+
+    def measured(_pid: int) -> Memory:
+        raise MeasureError("no permission")
+
+    monkeypatch.setattr(memory, "descendants", {10: []}.get)
+    monkeypatch.setattr(memory, "measure", measured)
+
+    with pytest.raises(MeasureError):
+        list(memory._measured(10))

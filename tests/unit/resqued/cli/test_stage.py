@@ -68,24 +68,29 @@ def test_the_time_it_may_take(ends: tuple[Stage, Channel], clock: HandTurnedCloc
     assert stage.time_left == 1
     clock.turn(1)
     with pytest.raises(RehearsalError, match=r"^the files are not read after 30 s \(boot_timeout"):
-        _ = stage.time_left
+        stage.check()
 
     other.send(Loaded((), 45, 15))
     stage.read()
 
     assert stage.time_left == 15
+    stage.check()
     clock.turn(15)
     with pytest.raises(RehearsalError, match=r"^not all workers stand after 45 s \(boot_timeout"):
-        _ = stage.time_left
+        stage.check()
+    other.send(Proved(None))
+    stage.read()
+    stage.check()
 
 
 def test_files_that_cannot_be_read(ends: tuple[Stage, Channel]):
     """Their mistakes are told as they are everywhere, one line each."""
     stage, other = ends
     other.send(BootFailed("a.py:1: no\na.py:2: no", is_config_unreadable=True))
+    stage.read()
 
     with pytest.raises(ConfigError) as caught:
-        stage.read()
+        stage.check()
 
     assert caught.value.problems == ("a.py:1: no", "a.py:2: no")
 
@@ -94,10 +99,13 @@ def test_an_application_that_fails(ends: tuple[Stage, Channel]):
     """Its traceback comes as one line."""
     stage, other = ends
     reason = f"before_fork failed\n{FRAMES}ValueError: no\n  way"
+    other.send(Loaded((("a",),), None, 15))
     other.send(BootFailed(reason, is_config_unreadable=False))
+    stage.read()
 
+    assert stage.queues == (("a",),)  # which is shown before the failure is
     with pytest.raises(RehearsalError) as caught:
-        stage.read()
+        stage.check()
 
     assert str(caught.value) == "before_fork failed: ValueError: no (app/db.py:3)"
 
