@@ -1,5 +1,6 @@
 """What ``--test --memory`` runs in a fresh interpreter; no command of its own."""
 
+import io
 import os
 import socket
 import sys
@@ -21,6 +22,9 @@ def main(channel_end: int) -> int:
     # The application's code may hang, and then nothing of ours notices that nobody looks any more.
     kernel.die_with_parent(Signals.SIGKILL)
     os.set_inheritable(channel_end, False)
+    # Here and in the workers: all of them are killed in the end, with what is in their buffers.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
     channel = Channel(socket.socket(fileno=channel_end))
     order = next(iter(channel.receive_now(_ORDER_TIMEOUT)), None)
     if not isinstance(order, Boot):
