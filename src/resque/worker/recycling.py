@@ -2,17 +2,13 @@
 
 import logging
 import os
-import pathlib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from resque.clock import Clock
+from resqued.process.memory import MeasureError, measure
 
 log = logging.getLogger(__name__)
-
-_SMAPS = pathlib.Path("/proc/self/smaps_rollup")
-_PRIVATE = re.compile(rb"^Private_(?:Clean|Dirty): +(\d+) kB$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +92,8 @@ def private_memory() -> int | None:
     Not the resident size: that has what a forked worker shares with its listener, too.
     """
     try:
-        text = _SMAPS.read_bytes()
-    except OSError as error:
+        memory = measure()
+    except MeasureError as error:
         log.warning("The memory of this worker cannot be measured: %s", error)
         return None
-    return sum(int(kilobytes) for kilobytes in _PRIVATE.findall(text)) * 1024
+    return memory.private if memory else None
