@@ -101,6 +101,7 @@ class Reservation:
         stats = [keys.stat("processed"), keys.worker_stat("processed", worker_id)]
         self._keys = [*own, *stats, *map(keys.queue, queues)]
         self._names = [encode_json(queue) for queue in queues]
+        self._second, self._run_at = -1, ""
 
     def take(self, server: Server, now: float, *, done: int | None = None) -> Reserved | Nothing:
         """Take the first job of the first queue that has one; ``now`` is seconds of the epoch.
@@ -109,7 +110,9 @@ class Reservation:
         counted as processed. Safe to repeat after its reply was lost: that counts once, and while
         the worker has a record, the job in it is returned again.
         """
-        args = [times.run_at(now), "" if done is None else done, *self._names]
+        if int(now) != self._second:  # to write a time takes longer than to tell that it is old
+            self._second, self._run_at = int(now), times.run_at(now)
+        args = [self._run_at, "" if done is None else done, *self._names]
         match server.run(_RESERVE, self._keys, args):
             case [b"job", number, place, element]:
                 return Reserved(self._queues[place - 1], element, number)

@@ -38,6 +38,10 @@ class Control:
             Signals.SIGTERM: Asked.FINISH if graceful_term else Asked.LEAVE,
             Signals.SIGINT: Asked.LEAVE,
         }
+        #: The signals that end a job which runs in this very process.
+        self.interrupting = tuple(
+            number for number in _INTERRUPTING if self._meaning.get(number) is not Asked.FINISH
+        )
         self.interruption = Interruption()
         self._inbox = SignalInbox(HANDLED, dict.fromkeys(_INTERRUPTING, self.interruption))
         self._waiter = Waiter()
@@ -56,11 +60,6 @@ class Control:
         self._waiter.forget(self._inbox)
         self._waiter.close()
         self._inbox.__exit__(kind, error, trace)
-
-    @property
-    def interrupting(self) -> tuple[Signals, ...]:
-        """The signals that end a job which runs in this very process."""
-        return tuple(n for n in _INTERRUPTING if self._meaning.get(n) is not Asked.FINISH)
 
     @property
     def job_must_end(self) -> bool:
