@@ -5,8 +5,6 @@ import time
 
 #: The one queue, by its contender's own idea of a name.
 QUEUE = "bench"
-#: Jobs for each worker that make sure of all: some brokers hand several to one worker ahead.
-HOLDS_EACH = 5
 #: Seconds that a job holds its worker at most, and between two looks at who else has come.
 _PATIENCE = 60.0
 _PERIOD = 0.05

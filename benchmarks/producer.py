@@ -31,18 +31,16 @@ class Sender(Protocol):
         """Enqueue jobs that do nothing."""
 
 
-def fill(sender: Sender, path: str, workers: int, count: int) -> dict[str, float]:
-    """Enqueue jobs that do nothing, behind some that hold all workers until all have come."""
-    send_holds(sender, path, workers)
+def send_noops(sender: Sender, count: int) -> dict[str, float]:
+    """Enqueue jobs that do nothing, as quickly as it goes."""
     sender.send_many(count)
     return {"sent": count}
 
 
-def send_holds(sender: Sender, path: str, workers: int) -> dict[str, float]:
-    """Enqueue jobs that hold their workers until ``workers`` have come."""
-    count = workers * jobs.HOLDS_EACH
+def send_holds(sender: Sender, path: str, count: int, at_once: int) -> dict[str, float]:
+    """Enqueue jobs that hold their workers until ``at_once`` of them have started."""
     for _ in range(count):
-        sender.send("hold", path, workers)
+        sender.send("hold", path, at_once)
     return {"sent": count}
 
 
@@ -91,7 +89,7 @@ def _wait_for_note(path: str, number: int) -> None:
 
 
 _ORDERS = {
-    "fill": fill,
+    "noops": send_noops,
     "holds": send_holds,
     "alone": send_alone,
     "steadily": send_steadily,

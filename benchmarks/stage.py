@@ -104,6 +104,14 @@ class Stage:
             producing.begin()
             return producing.finish()
 
+    def hold(self, contender: Contender, workers: int) -> None:
+        """Enqueue jobs that hold all workers until each of them has one."""
+        self.produce(contender, "holds", *self.held(contender, workers))
+
+    def held(self, contender: Contender, workers: int) -> tuple[str, int, int]:
+        """Return what the order for such jobs needs."""
+        return self.notes, contender.to_hold(workers), contender.at_once(workers)
+
     def wait_for_notes(self, count: int, program: Program) -> list[list[int]]:
         """Wait until so many jobs have noted something, and return what."""
         self.wait_until(lambda: jobs.count_lines(self.notes) >= count, f"{count} notes", program)

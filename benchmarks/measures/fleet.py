@@ -10,7 +10,7 @@ from benchmarks import application
 from benchmarks.contenders.model import Contender
 from benchmarks.errors import MeasureError
 from benchmarks.program import Program
-from benchmarks.stage import Producing, Stage
+from benchmarks.stage import Stage
 from tests.support import processes
 from tests.support.monitor import Monitor
 
@@ -29,10 +29,10 @@ class Rest:
 def measure(stage: Stage, contender: Contender, rest: Rest) -> dict[str, float]:
     """Start workers, let them be, and reload them."""
     stage.clear()
-    done = stage.produce(contender, "holds", stage.notes, WORKERS)
+    stage.hold(contender, WORKERS)
     with stage.running(contender, WORKERS, application.BARE) as program:
-        values = {"start": _seconds_until_ready(stage, program, program.began)}
-        stage.wait_for_notes(int(done["sent"]), program)
+        values = {"start": _seconds_until_ready(stage, contender, program, program.began)}
+        stage.wait_for_notes(contender.to_hold(WORKERS), program)
         time.sleep(rest.settling)
         values["memory"] = memory(program)
         if rest.idle:
@@ -66,24 +66,25 @@ def commands_of(seen: list[list[str]]) -> int:
     return sum(words[0] != "lua" for words in seen)
 
 
-def _seconds_until_ready(stage: Stage, program: Program, began: int) -> float:
-    """Return the seconds until so many jobs ran at once that every worker has one."""
-    started = sorted(note[0] for note in stage.wait_for_notes(WORKERS, program))
-    return (started[WORKERS - 1] - began) / 1e9
-
-
 def _reload(stage: Stage, contender: Contender, program: Program) -> dict[str, float]:
     """Reload the workers; returns the seconds, and how few there were meanwhile."""
     stage.forget_notes()
-    with stage.prepare(contender, "holds", stage.notes, WORKERS) as producing:
-        return _watch_reload(stage, program, producing)
+    with stage.prepare(contender, "holds", *stage.held(contender, WORKERS)) as producing:
+        former = processes.pids(program.workers())
+        began = time.monotonic_ns()
+        program.reload()
+        fewest = _watch_reload(stage, program, former)
+        producing.begin()
+        producing.finish()
+        return {
+            "reload": _seconds_until_ready(stage, contender, program, began),
+            "fewest": fewest,
+        }
 
 
-def _watch_reload(stage: Stage, program: Program, producing: Producing) -> dict[str, float]:
-    former = processes.pids(program.workers())
+def _watch_reload(stage: Stage, program: Program, former: set[int]) -> int:
+    """Wait until all workers are new ones; returns how few there were at any moment."""
     fewest = len(former)
-    began = time.monotonic_ns()
-    program.reload()
 
     def is_over() -> bool:
         nonlocal fewest
@@ -92,6 +93,11 @@ def _watch_reload(stage: Stage, program: Program, producing: Producing) -> dict[
         return len(now) >= len(former) and not now & former
 
     stage.wait_until(is_over, "the end of the reload", program)
-    producing.begin()
-    producing.finish()
-    return {"reload": _seconds_until_ready(stage, program, began), "fewest": fewest}
+    return fewest
+
+
+def _seconds_until_ready(stage: Stage, contender: Contender, program: Program, began: int) -> float:
+    """Return the seconds until so many jobs ran at once that every worker has one."""
+    count = contender.at_once(WORKERS)
+    started = sorted(note[0] for note in stage.wait_for_notes(count, program))
+    return (started[count - 1] - began) / 1e9

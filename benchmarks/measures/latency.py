@@ -39,8 +39,8 @@ def under_load(stage: Stage, contender: Contender, rate: float, seconds: float) 
 
 def wait_until_ready(stage: Stage, contender: Contender, program: Program, workers: int) -> None:
     """Wait until every worker has a job, and then has none; leaves no note."""
-    done = stage.produce(contender, "holds", stage.notes, workers)
-    stage.wait_for_notes(int(done["sent"]), program)
+    stage.hold(contender, workers)
+    stage.wait_for_notes(contender.to_hold(workers), program)
     stage.forget_notes()
 
 

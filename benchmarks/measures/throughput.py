@@ -26,7 +26,8 @@ def measure(stage: Stage, contender: Contender, app: str, jobs: float) -> dict[s
     """
     total = max(int(jobs), _LEAST)
     stage.clear()
-    stage.produce(contender, "fill", stage.notes, WORKERS, total)
+    stage.hold(contender, WORKERS)
+    stage.produce(contender, "noops", total)
     samples: list[tuple[float, int]] = []
     with stage.running(contender, WORKERS, app) as program:
         deadline = time.monotonic() + PATIENCE
