@@ -5,6 +5,7 @@ A full run writes benchmarks/results and docs/benchmarks.md; --quick, --only and
 
 import argparse
 import json
+import signal
 import sys
 from dataclasses import asdict
 
@@ -24,8 +25,10 @@ def main() -> int:
     """Measure, or render what was measured; 0 unless nothing could be."""
     options = _arguments()
     if options.render:
-        _render(results.load(_RESULTS))
+        _render(_load())
         return 0
+    # TERM ends the run as Ctrl-C does: what it has started must be ended, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     measured = run.run(_plan(options), Console(stderr=True))
     if options.json:
         print(json.dumps(asdict(measured)))
@@ -50,6 +53,13 @@ def _arguments() -> argparse.Namespace:
 def _plan(options: argparse.Namespace) -> plan.Plan:
     chosen = plan.quick(options.rounds or 1) if options.quick else plan.full(options.rounds or 5)
     return plan.only(chosen, options.only) if options.only else chosen
+
+
+def _load() -> Results:
+    try:
+        return results.load(_RESULTS)
+    except FileNotFoundError as error:
+        raise SystemExit(f"there are no results to render: {error}") from error
 
 
 def _render(measured: Results) -> None:

@@ -26,12 +26,16 @@ def measure(stage: Stage, contender: Contender, rest: Rest, sample: Sample) -> d
         with Monitor(stage.port) as monitor:
             done = stage.produce(contender, "alone", stage.notes, sample.jobs, sample.seconds)
             stage.client.echo(_END)
-            seen = [words for words in monitor.read_until(_END) if not _is_producers(words)]
+            seen = [words for words in monitor.read_until(_END) if not is_producers(words)]
         jobs = int(done["notes"])
         values["commands a job"] = fleet.commands_of(seen) / jobs
         return values | latency.waits(stage, program, jobs)
 
 
-def _is_producers(words: list[str]) -> bool:
-    """Tell the producer's commands: no worker adds to a queue, or says hello as redis-py does."""
-    return words[:2] in (["SADD", QUEUES], ["RPUSH", KEY]) or words[:2] == ["CLIENT", "SETINFO"]
+def is_producers(words: list[str]) -> bool:
+    """Tell the producer's commands: its greeting, as redis-py sends it, and its jobs."""
+    return words[:1] == ["HELLO"] or words[:2] in (
+        ["CLIENT", "SETINFO"],
+        ["SADD", QUEUES],
+        ["RPUSH", KEY],
+    )
