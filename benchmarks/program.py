@@ -61,9 +61,11 @@ class Program:
             raise MeasureError(f"it has ended with {self._root.returncode}: {self.last_words()}")
 
     def last_words(self) -> str:
-        """Return the last line of its log."""
+        """Return the last line of its log, without the paths of this machine."""
         lines = self._log.read_text(errors="replace").strip().splitlines()
-        return lines[-1].replace(self._folder, "").strip() if lines else "(nothing in its log)"
+        if not lines:
+            return "(nothing in its log)"
+        return lines[-1].replace(self._folder, "").replace(str(ROOT), "").strip()
 
     def reload(self) -> None:
         """Have it load its code anew. Raises MeasureError if it has no way to."""
@@ -72,27 +74,35 @@ class Program:
         self._root.send_signal(self._contender.reload)
 
     def stop(self) -> None:
-        """End everything that it has started, whatever it takes."""
+        """Have it leave; what is left of it then is for whoever owns its folder to kill."""
         if self._root.poll() is None:
             self._root.terminate()
             try:
                 self._root.wait(_PATIENCE)
             except subprocess.TimeoutExpired:
                 pass  # it is killed with the others
-        processes.kill_all(self._folder)
-        self._root.wait()
 
 
 @contextmanager
 def running(contender: Contender, workers: int, url: str, app: str) -> Iterator[Program]:
     """Run a contender's workers, with the application ``app`` loaded."""
-    with TemporaryDirectory(prefix="resqued-bench-") as folder:
+    with folder_of_processes() as folder:
         words = {"REDIS_URL": url, "WORKERS": str(workers), application.VARIABLE: app}
         program = Program(contender, folder, words)
         try:
             yield program
         finally:
             program.stop()
+
+
+@contextmanager
+def folder_of_processes() -> Iterator[str]:
+    """Make a folder, and kill what was started in it: nothing outlives it, whatever happens."""
+    with TemporaryDirectory(prefix="resqued-bench-") as folder:
+        try:
+            yield folder
+        finally:
+            processes.kill_all(folder)
 
 
 def environment(folder: str) -> dict[str, str]:

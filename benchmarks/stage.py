@@ -6,14 +6,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from tempfile import TemporaryDirectory
 
 import redis
 
 from benchmarks import jobs
 from benchmarks.contenders.model import Contender
 from benchmarks.errors import MeasureError
-from benchmarks.program import Program, environment, running
+from benchmarks.program import Program, environment, folder_of_processes, running
 from tests.support import waiting
 from tests.support.server import ValkeyServer
 
@@ -135,5 +134,5 @@ class Stage:
 @contextmanager
 def stage() -> Iterator[Stage]:
     """Start a server, and end it."""
-    with ValkeyServer() as server, TemporaryDirectory(prefix="resqued-bench-") as folder:
+    with ValkeyServer() as server, folder_of_processes() as folder:
         yield Stage(server, folder)
