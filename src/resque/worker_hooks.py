@@ -5,7 +5,7 @@ They belong to the process, not to a job: those of a job's class are in ``resque
 
 import logging
 from collections.abc import Callable
-from enum import Enum
+from enum import StrEnum
 from typing import Any, TypeVar
 
 log = logging.getLogger(__name__)
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
-class Moment(Enum):
+class Moment(StrEnum):
     """When worker hooks run, in the order of a worker's life; the value is the hook's name."""
 
     BEFORE_FIRST_FORK = "before_first_fork"

@@ -38,6 +38,8 @@ class _Step(Enum):
     KILLED = "killed"  #: it got KILL
 
 
+#: Steps that another one will follow.
+_UNDER_WAY = (_Step.WAITING, _Step.ASKED, _Step.TERMINATED)
 #: Steps in which a child may still be done in time.
 _AT_LARGE = (_Step.NOT_BEGUN, _Step.WAITING)
 
@@ -64,7 +66,7 @@ class JobChild:
     def next_step_in(self) -> float | None:
         """Seconds until ``end_if_due`` has more to do; None: nothing, but on demand."""
         steps = []
-        if self._step in {_Step.WAITING, _Step.ASKED, _Step.TERMINATED}:
+        if self._step in _UNDER_WAY:
             steps.append(max(0.0, self._next_step_at - self._clock.now()))
         if self._deadline is not None and self._step in _AT_LARGE:
             steps.append(self._deadline.due_in)

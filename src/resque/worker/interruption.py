@@ -18,17 +18,16 @@ class Interruption:
     """
 
     def __init__(self) -> None:
-        self._came: set[Signals] = set()
-        self._meant: Collection[Signals] = ()  #: the signals that interrupt this job
+        self._came: set[int] = set()
+        self._meant: Collection[int] = ()  #: the signals that interrupt this job
         self._is_due = False
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
         """Raise TermException into the job, the first time."""
-        came = Signals(number)
-        self._came.add(came)
-        if self._is_due and came in self._meant:
+        self._came.add(number)
+        if self._is_due and number in self._meant:
             self._is_due = False
-            raise TermException(came.name)
+            raise TermException(Signals(number).name)
 
     @property
     def has_come(self) -> bool:
@@ -43,7 +42,7 @@ class Interruption:
         """Interrupt what runs from now on; raises TermException at once if it is too late."""
         self._meant = meant
         for came in self._came.intersection(meant):
-            raise TermException(came.name)
+            raise TermException(Signals(came).name)
         self._is_due = True
 
     def job_is_done(self) -> None:

@@ -4,9 +4,14 @@ import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from signal import Signals
 from types import FrameType, MappingProxyType, TracebackType
 from typing import Self, TypeAlias
+
+#: The system call itself. The signal module makes enum members of all that it returns: nothing
+#: elsewhere, but around a fork it costs more memory that has to be copied than many a job.
+_sigmask: Callable[[int, Iterable[int]], set[int]] = import_module("_signal").pthread_sigmask
 
 Handler: TypeAlias = Callable[[int, FrameType | None], object]
 
@@ -157,19 +162,24 @@ def send_group(leader: int, number: Signals) -> None:
 
 def block() -> None:
     """Hold every handled signal back from now on, for the ``SignalInbox`` that is to come."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+    hold_back()
 
 
-def unblock(former: Iterable[int]) -> None:
-    """Put back the mask that ``blocked`` has yielded; in a forked child."""
-    signal.pthread_sigmask(signal.SIG_SETMASK, former)
+def hold_back() -> set[int]:
+    """Hold every handled signal back; returns the mask from before, for ``set_mask``."""
+    return _sigmask(signal.SIG_BLOCK, HANDLED)
+
+
+def set_mask(former: set[int]) -> None:
+    """Put back a mask that ``hold_back`` has returned; here, or in a child forked meanwhile."""
+    _sigmask(signal.SIG_SETMASK, former)
 
 
 @contextmanager
-def blocked() -> Iterator[set[Signals]]:
-    """Hold every handled signal back meanwhile; yields the mask from before."""
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+def blocked() -> Iterator[None]:
+    """Hold every handled signal back meanwhile."""
+    former = hold_back()
     try:
-        yield former  # type: ignore[misc] # a number without a name is none of ours
+        yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, former)
+        set_mask(former)

@@ -1,7 +1,6 @@
 """Start processes: a forked copy of this one, or a fresh interpreter."""
 
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -22,21 +21,22 @@ def fork_child(body: Callable[[], int], *, keeps_handlers: bool = False) -> int:
     Raises OSError if the kernel has no room for another process.
     """
     begin = signals.deafen if keeps_handlers else signals.reset_for_child
-    with signals.blocked() as mask:
-        _flush_streams()  # or the child would write what the parent has in its buffers again
+    _flush_streams()  # or the child would write what the parent has in its buffers again
+    mask = signals.hold_back()
+    try:
         pid = os.fork()
         if pid == 0:
             _run_child(begin, body, mask)
+    finally:
+        signals.set_mask(mask)
     return pid
 
 
-def _run_child(
-    begin: Callable[[], None], body: Callable[[], int], mask: set[signal.Signals]
-) -> NoReturn:
+def _run_child(begin: Callable[[], None], body: Callable[[], int], mask: set[int]) -> NoReturn:
     code: int = ExitCode.FAILED
     try:
         begin()
-        signals.unblock(mask)
+        signals.set_mask(mask)
         code = body()
     except SystemExit as leaving:
         code = _exit_code(leaving)
