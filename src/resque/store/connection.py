@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from threading import RLock
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import hiredis
 
@@ -182,18 +183,23 @@ class Connection:
         wire = self._wire
         if wire is None or not self._is_alive(wire):
             wire = self._open()
-        return self._guard(wire, lambda: wire.exchange(data, replies), was_sent=True)
+        try:
+            return wire.exchange(data, replies)
+        except BaseException as error:  # noqa: BLE001 - raised again, translated
+            self._give_up(wire, error, was_sent=True)
 
     def _is_alive(self, wire: Wire) -> bool:
         """Return whether nothing speaks against using ``wire``; if something does, drop it."""
-        if not wire.is_mid_exchange:
-            try:
-                self._guard(wire, wire.drain, was_sent=False)
-            except (ServerUnavailable, ProtocolError, UnexpectedReplyError):
-                return False
-            return True
-        self._drop(wire)
-        return False
+        if wire.is_mid_exchange:
+            self._drop(wire)
+            return False
+        try:
+            wire.drain()
+        except BaseException as error:  # noqa: BLE001 - what is not of the connection is raised again
+            with suppress(ServerUnavailable, ProtocolError, UnexpectedReplyError):
+                self._give_up(wire, error, was_sent=False)
+            return False
+        return True
 
     def _open(self) -> Wire:
         if self.address.sentinels is not None:
@@ -267,19 +273,19 @@ class Connection:
         """Return what ``step`` returns; whatever it raises, ``wire`` is closed for good."""
         try:
             return step()
-        except hiredis.ProtocolError as error:
-            self._drop(wire)
+        except BaseException as error:  # noqa: BLE001 - raised again, translated
+            self._give_up(wire, error, was_sent=was_sent)
+
+    def _give_up(self, wire: Wire | None, error: BaseException, *, was_sent: bool) -> NoReturn:
+        """Close ``wire`` for good, and raise what the error means; nothing else happens here."""
+        self._drop(wire)
+        if isinstance(error, hiredis.ProtocolError):
             raise ProtocolError(str(self._at), str(error)) from error
-        except (OSError, EOFError) as error:
-            self._drop(wire)
-            if not _is_of_the_network(error):
-                raise
+        if isinstance(error, OSError | EOFError) and _is_of_the_network(error):
             limit = self._reply_timeout if was_sent else self._connect_timeout
             cause = f"no answer within {limit:g} s" if _is_timeout(error) else error
             raise ServerUnavailable(str(self._at), cause, was_sent=was_sent) from error
-        except BaseException:
-            self._drop(wire)
-            raise
+        raise error
 
     def _drop(self, wire: Wire | None) -> None:
         if wire is self._wire:

@@ -74,7 +74,9 @@ class Wire:
         self.is_mid_exchange = True
         try:
             self._socket.sendall(data)
-            answers = [self._read_reply() for _ in range(replies)]
+            answers = [self._read_reply()]
+            while len(answers) < replies:
+                answers.append(self._read_reply())
         except BlockingIOError as error:
             raise TimeoutError("timed out") from error  # what the kernel's limit is called
         self.is_mid_exchange = False
@@ -98,7 +100,7 @@ class Wire:
         """
         self.is_mid_exchange = True
         self._parse_pushes()
-        while self._poll.poll(0) or self._has_decrypted():
+        while self._poll.poll(0) or (self._is_tls and self._has_decrypted()):
             data = self._receive_now()
             if data is None:
                 break
@@ -142,7 +144,7 @@ class Wire:
 
     def _has_decrypted(self) -> bool:
         """Tell whether TLS holds plain bytes that the poll of the socket cannot see."""
-        return self._is_tls and self._socket.pending() > 0  # type: ignore[attr-defined]
+        return self._socket.pending() > 0  # type: ignore[attr-defined, no-any-return]
 
     def _receive_now(self) -> bytes | None:
         """Return what has come: b"" for the end, None for nothing, or less than a TLS record."""
