@@ -10,7 +10,8 @@ from resque.errors import EncodeError
 from resque.keys import Keys
 from resque.ruby_json import encode_json
 from resque.store.script import Script
-from resque.store.server import Server
+from resque.store.server import Server, Speaker
+from resque.store.tracking import Tracking
 from resque.store.words import Word
 
 _RESERVE = Script.load("reserve")
@@ -75,7 +76,7 @@ def forget(server: Server, keys: Keys, queue: str) -> None:
     server.pipeline([("SREM", keys.queues, queue), ("DEL", keys.queue(queue))])
 
 
-def names(server: Server, keys: Keys) -> list[str]:
+def names(server: Speaker, keys: Keys) -> list[str]:
     """Return the queues ever pushed to; a name that is not UTF-8 is no worker's business."""
     found = []
     for name in server.call("SMEMBERS", keys.queues):
@@ -93,7 +94,7 @@ def size(server: Server, keys: Keys, queue: str) -> int:
 
 
 def reserve(
-    server: Server,
+    server: Speaker,
     keys: Keys,
     worker_id: str,
     queues: Sequence[str],
@@ -105,14 +106,20 @@ def reserve(
 
     In the same step the job with the number ``done``, if still in the worker's hands, is counted
     as processed. Safe to repeat after its reply was lost: that counts once, and while the worker
-    has a record, the job in it is returned again.
+    has a record, the job in it is returned again. Through a ``Tracking`` queues
+    without a job are read as well, so that it tells of the next one.
     """
     own = [keys.worker(worker_id), keys.pause]
     stats = [keys.stat("processed"), keys.worker_stat("processed", worker_id)]
     reply = server.run(
         _RESERVE,
         [*own, *stats, *map(keys.queue, queues)],
-        [times.run_at(now), "" if done is None else done, *map(encode_json, queues)],
+        [
+            times.run_at(now),
+            "" if done is None else done,
+            *map(encode_json, queues),
+            *(["watch"] if isinstance(server, Tracking) else []),
+        ],
     )
     match reply:
         case [b"job", number, place, element]:
