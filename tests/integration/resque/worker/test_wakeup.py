@@ -9,6 +9,7 @@ import pytest
 
 from resque.application import Application
 from resque.client import Resque
+from resque.errors import ServerUnavailable
 from resque.store.address import Address
 from resque.store.connection import Connection
 from resque.store.script import Script
@@ -99,7 +100,6 @@ def test_a_connection_that_is_killed(start_worker, store, push):
             store.call("CLIENT", "KILL", "ID", number)
         push(worker)
     worker.leave()
-    assert "WARNING" not in worker.log
 
 
 def test_a_tls_connection(application, clean_valkey, start_worker, namespace, push, tmp_path):
@@ -208,6 +208,29 @@ def test_a_user_who_may_not_be_told(application, clean_valkey, store, start_work
     finally:
         store.call("ACL", "DELUSER", "few")
     assert worker.log.count("The server does not tell of new jobs") == 1
+
+
+class Cut(Connection):
+    """Something on the way that knows no CLIENT TRACKING, and closes the connection."""
+
+    def call_behind(self, _prelude, _command):
+        """Lose it."""
+        self.close()
+        raise ServerUnavailable(str(self.address), "cut off", was_sent=True)
+
+
+def test_something_on_the_way_that_does_not_bear_to_be_asked(
+    application, clean_valkey, store, start_worker, namespace
+):
+    """The worker goes on all the same, by its interval."""
+    connection = Cut(Address.parse(clean_valkey.url))
+    client = Resque(connection, application.registry, namespace)
+    worker = start_worker("q", client=client, interval=0.02)
+    for number in range(1, 4):
+        worker.wait_until_idle()
+        store.call("RPUSH", store.keys.queue("q"), JOB)
+        worker.wait_until(lambda n=number: store.stats() == (n, 0), "the job")
+    worker.leave()
 
 
 def test_a_client_of_the_application(application, clean_valkey, start_worker, store, namespace):

@@ -4,6 +4,7 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -28,12 +29,12 @@ def batons() -> Iterator[Batons]:
 
 
 @pytest.fixture
-def baton(batons: Batons) -> Iterator[Baton]:
-    """The first group's, kept by this process."""
-    kept = batons.keep(GROUP)
-    assert kept is not None
-    yield kept
-    kept.close()
+def baton() -> Iterator[Baton]:
+    """One that is nobody's, for this process and its children."""
+    with tempfile.TemporaryFile() as file:
+        made = Baton(GROUP, file.fileno(), 0)
+        yield made
+        made.close()
 
 
 @pytest.fixture
@@ -208,16 +209,8 @@ def test_only_one_is_woken(baton: Baton, start: Callable[..., int]):
 # --- the batons of several groups
 
 
-def test_groups_do_not_disturb_each_other(batons: Batons):
-    """Each has a lock of its own; who is alone has none."""
-    assert in_child(lambda: batons.keep(("alone",))) is None
-    baton = batons.keep(GROUP)
-    assert baton is not None
-    assert baton.take()
-
-
 def test_a_child_of_another_group_takes_its_own(batons: Batons):
-    """Although the first group's is taken."""
+    """Although the first group's is taken; who is alone has none."""
     has_it, may_go = Latch(), Latch()
 
     def take(group: tuple[str, ...]) -> bool:
@@ -234,6 +227,7 @@ def test_a_child_of_another_group_takes_its_own(batons: Batons):
     has_it.wait()
     assert not in_child(lambda: take(GROUP))
     assert in_child(lambda: take(OTHER))
+    assert in_child(lambda: batons.keep(("alone",))) is None
     may_go.open()
     assert os.waitpid(pid, 0)[1] == 0
     has_it.close()

@@ -163,6 +163,31 @@ def test_a_connection_that_was_lost_under_way(make, tracking):
     assert vigil.stand(Nothing.EMPTY, lambda: INTERVAL) == 0.0
 
 
+def test_something_on_the_way_that_does_not_bear_to_be_asked(make, tracking):
+    """A look that fails is followed by a plain one; after some the interval counts, too."""
+    vigil = make()
+    look_and_stand(vigil)
+    for _ in range(3):
+        assert vigil.begin_look() is tracking  # and it raises
+        assert vigil.begin_look() is None
+        assert vigil.stand(Nothing.EMPTY, lambda: INTERVAL) == 0.0
+    assert vigil.begin_look() is tracking
+    assert look_and_stand(vigil) == INTERVAL
+    assert look_and_stand(vigil) == SAFETY_LOOK  # it does bear it by now
+
+
+def test_connections_that_are_always_lost(make, tracking):
+    """The worker does not go round at full speed."""
+    vigil = make()
+    look_and_stand(vigil)
+    pauses = []
+    for _ in range(5):
+        vigil.begin_look()
+        tracking.is_on = False
+        pauses.append(vigil.stand(Nothing.EMPTY, lambda: INTERVAL))
+    assert pauses == [0.0, 0.0, 0.0, INTERVAL, INTERVAL]
+
+
 # --- with a baton
 
 
