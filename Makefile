@@ -2,11 +2,12 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
+PIP    := python -m pip --quiet --quiet --disable-pip-version-check
 READY  := $(VENV)/.ready
+BENCH  := .bench-venv
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test chaos chaos-jobs fuzz check fmt lock clean
+.PHONY: help demo test chaos chaos-jobs fuzz bench bench-quick check fmt lock clean
 
 help:
 	@echo 'make demo        start a pool with a private server and work 1,000 jobs'
@@ -14,6 +15,8 @@ help:
 	@echo 'make chaos       random disturbances of real pools; SCHEDULES=50, SEED=n ONLY=k runs one again'
 	@echo 'make chaos-jobs  kills and cut connections under numbered jobs; JOBS=5000 SEED=n'
 	@echo 'make fuzz        random input for what reads the data of others; MINUTES=30, SEED=n'
+	@echo 'make bench       beside RQ, Celery, Dramatiq and huey; an hour; writes docs/benchmarks.md'
+	@echo 'make bench-quick the most important of it, within two minutes'
 	@echo 'make check       formatting, lint and types, read only'
 	@echo 'make fmt         rewrite the code as make check wants it'
 	@echo 'make lock        resolve the versions in requirements/ anew'
@@ -41,6 +44,13 @@ MINUTES ?= 1
 fuzz: $(READY)
 	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
+# The other job libraries are in an environment of their own. ARGS='--render', ARGS='--only NAME...'
+bench: $(BENCH)/.ready
+	@$(BENCH)/bin/python -m benchmarks $(ARGS)
+
+bench-quick: $(BENCH)/.ready
+	@$(BENCH)/bin/python -m benchmarks --quick $(ARGS)
+
 check: $(READY)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -51,19 +61,23 @@ fmt: $(READY)
 	@$(BIN)/ruff check --fix .
 
 # The build back end is installed from the lock as well, so nothing comes in unlocked.
-$(READY): requirements/dev.txt pyproject.toml
+$(READY): LOCKED := requirements/dev.txt
+$(BENCH)/.ready: LOCKED := requirements/bench.txt
+$(READY) $(BENCH)/.ready: %/.ready: requirements/dev.txt requirements/bench.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "resqued needs python3 >= 3.11; this is " + sys.version.split()[0] + " (make PYTHON=... picks another)")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo 'python3 cannot create virtual environments; on Debian and Ubuntu: apt-get install python3-venv'; exit 1; }
-	@echo 'Installing the locked versions into $(VENV) ...'
-	@$(PIP) install -r requirements/dev.txt
-	@$(PIP) install --no-build-isolation --no-deps --editable .
+	@test -x $*/bin/python || $(PYTHON) -m venv $* || { echo 'python3 cannot create virtual environments; on Debian and Ubuntu: apt-get install python3-venv'; exit 1; }
+	@echo 'Installing the locked versions into $* ...'
+	@$*/bin/$(PIP) install -r $(LOCKED)
+	@$*/bin/$(PIP) install --no-build-isolation --no-deps --editable .
 	@touch $@
 
 lock: $(READY)
-	@$(PIP) install uv
-	@$(BIN)/uv pip compile --quiet --universal --upgrade --no-emit-index-url --no-emit-find-links \
-	    --python-version 3.11 --extra dev --output-file requirements/dev.txt \
-	    --custom-compile-command 'make lock' pyproject.toml
+	@$(BIN)/$(PIP) install uv
+	@for extra in dev bench; do \
+	    $(BIN)/uv pip compile --quiet --universal --upgrade --no-emit-index-url --no-emit-find-links \
+	        --python-version 3.11 --extra $$extra --output-file requirements/$$extra.txt \
+	        --custom-compile-command 'make lock' pyproject.toml || exit 1; \
+	done
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* dist
+	rm -rf $(VENV) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* dist

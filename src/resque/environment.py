@@ -12,6 +12,7 @@ from resque.pace import Growth
 
 #: About 11 days; what the kernel's poll takes.
 _MAX_SECONDS = 1_000_000
+_MAX_DIGITS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,8 @@ class WorkerSettings:
     """How a worker treats its jobs, unless its owner says otherwise."""
 
     fork_per_job: bool
+    jobs_per_fork: int | None
+    seconds_per_fork: float | None
     graceful_term: bool
     run_at_exit_hooks: bool
     term_timeout: float
@@ -35,6 +38,8 @@ def worker_settings(environment: Mapping[str, str] = os.environ) -> WorkerSettin
     """
     return WorkerSettings(
         fork_per_job=environment.get("FORK_PER_JOB") != "false",
+        jobs_per_fork=_jobs(environment, "JOBS_PER_FORK"),
+        seconds_per_fork=_seconds(environment, "SECONDS_PER_FORK", 0.0) or None,
         graceful_term="GRACEFUL_TERM" in environment,
         run_at_exit_hooks="RUN_AT_EXIT_HOOKS" in environment,
         term_timeout=_seconds(environment, "RESQUE_TERM_TIMEOUT", 4.0),
@@ -90,6 +95,15 @@ def _growth(environment: Mapping[str, str]) -> Growth | None:
         problem = f"is more than MAX_INTERVAL={environment['MAX_INTERVAL']}"
         raise EnvironmentValueError("MIN_INTERVAL", environment["MIN_INTERVAL"], problem)
     return Growth(least=least, most=most, step=step)
+
+
+def _jobs(environment: Mapping[str, str], name: str) -> int | None:
+    text = environment.get(name)
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and 0 < len(text) < _MAX_DIGITS and int(text)):
+        raise EnvironmentValueError(name, text, "is no number of jobs, 1 or more")
+    return int(text)
 
 
 def _seconds(environment: Mapping[str, str], name: str, default: float) -> float:

@@ -46,6 +46,12 @@ class Registry:
         """Return the job of a payload's class, if it is declared."""
         return self._definitions.get(name)
 
+    @property
+    def shortest_timeout(self) -> float | None:
+        """The least time limit that a declared job has, in seconds; None if none has one."""
+        limits = (definition.timeout for definition in self._definitions.values())
+        return min((limit for limit in limits if limit is not None), default=None)
+
     def definition_of(self, target: object) -> Definition:
         """Return what a declared function or class stands for. Raises NotAJobError."""
         if isinstance(target, JobFunction):

@@ -12,10 +12,36 @@ these two around each job, in the process that resqued forked for it:
 Anywhere else, and when the listener is gone, they do nothing. They never wait.
 """
 
-from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Protocol
 
-_say: ContextVar[Callable[[str, str | None], None] | None] = ContextVar("say", default=None)
+
+class JobBoard(Protocol):
+    """Where stands which job is in hand; ``resqued.worker.board.Board`` is one."""
+
+    def job_started(self, name: str) -> None:
+        """Write a job there."""
+        ...
+
+    def job_finished(self) -> None:
+        """Write that there is none."""
+        ...
+
+
+class Listening(Protocol):
+    """The way to a listener; ``resqued.worker.gate.Ticket`` is one."""
+
+    @property
+    def board(self) -> JobBoard:
+        """Where stands which job is in hand."""
+        ...
+
+    def say(self, what: str, text: str | None = None) -> None:
+        """Tell the listener."""
+        ...
+
+
+_listening: ContextVar[Listening | None] = ContextVar("listening", default=None)
 
 
 def known_as(name: str) -> None:
@@ -23,9 +49,7 @@ def known_as(name: str) -> None:
 
     It comes back in the ``WorkerDeath`` that the factory's ``recover`` gets.
     """
-    say = _say.get()
-    if say is not None:
-        say("known", name)
+    _say("known", name)
 
 
 def work_begun() -> None:
@@ -34,23 +58,24 @@ def work_begun() -> None:
     A reload tells the next old worker to leave only when a new one works. Where the worker has an
     attribute ``job_observer`` it waits for this, up to 1 s; elsewhere it is enough to be built.
     """
-    say = _say.get()
-    if say is not None:
-        say("working", None)
+    _say("working")
 
 
 def job_started(name: str) -> None:
-    """Say that this worker has a job in hand; only the name's first 20,000 characters count."""
-    say = _say.get()
-    if say is not None:
-        say("job", name)
+    """Say that this worker has a job in hand; only the name's first 500 bytes count.
+
+    It is written to memory: no system call, so it may be done as often as one likes.
+    """
+    listening = _listening.get()
+    if listening is not None:
+        listening.board.job_started(name)
 
 
 def job_finished() -> None:
     """Say that this worker has none in hand any more."""
-    say = _say.get()
-    if say is not None:
-        say("idle", None)
+    listening = _listening.get()
+    if listening is not None:
+        listening.board.job_finished()
 
 
 def recycled(reason: str) -> None:
@@ -59,11 +84,15 @@ def recycled(reason: str) -> None:
     Without that, one that leaves within 16 s of its start is taken for one that cannot work, and
     the next has to wait.
     """
-    say = _say.get()
-    if say is not None:
-        say("recycled", reason)
+    _say("recycled", reason)
 
 
-def connect(say: Callable[[str, str | None], None]) -> None:
-    """Send what is reported in this process through ``say``; resqued does this in its workers."""
-    _say.set(say)
+def connect(listening: Listening) -> None:
+    """Report what is reported in this process there; resqued does this in its workers."""
+    _listening.set(listening)
+
+
+def _say(what: str, text: str | None = None) -> None:
+    listening = _listening.get()
+    if listening is not None:
+        listening.say(what, text)

@@ -64,6 +64,8 @@ class FakeWorker:
         self.clock = MagicMock(name="clock")
         self.hooks = MagicMock(name="hooks")
         self.fork_per_job = True
+        self.jobs_per_fork: int | None = None
+        self.seconds_per_fork: float | None = None
         self.term_timeout = 4.0
         self.pre_shutdown_timeout = 0.0
         self.graceful_term = False

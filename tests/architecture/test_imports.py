@@ -52,6 +52,7 @@ MAY_IMPORT = {
         "resqued.config.hooks",
         "resqued.report",
         "resqued.process",
+        "resqued.clock",
         "resqued.exit_codes",
     ),
     "resqued.worker.factory": ("resqued.worker.death", "resque.worker"),

@@ -79,18 +79,18 @@ class Pool:
 
     def listeners(self) -> list[Process]:
         """Return the listeners that are there."""
-        return [p for p in _children(self._master.pid) if _LISTENER.match(p.title)]
+        return [p for p in processes.children(self._master.pid) if _LISTENER.match(p.title)]
 
     def workers(self) -> list[Process]:
         """Return all workers; those of a listener that died are below the master."""
-        there = _children(self._master.pid)
+        there = processes.children(self._master.pid)
         for listener in [p for p in there if _LISTENER.match(p.title)]:
-            there += _children(listener.pid)
+            there += processes.children(listener.pid)
         return [p for p in there if _WORKER.match(p.title)]
 
     def jobs(self) -> list[Process]:
         """Return the processes of jobs."""
-        return [job for worker in self.workers() for job in _children(worker.pid)]
+        return [job for worker in self.workers() for job in processes.children(worker.pid)]
 
     def stop(self) -> str | None:
         """Have it leave by QUIT; returns what has gone wrong, now or before."""
@@ -116,11 +116,3 @@ class Pool:
         """Leave no process behind."""
         processes.kill_all(str(self._folder))
         self._master.wait()
-
-
-def _children(pid: int) -> list[Process]:
-    try:
-        pids = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        return []  # it has ended
-    return [found for child in pids if (found := processes.find(int(child)))]

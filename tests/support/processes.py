@@ -37,6 +37,12 @@ def find(pid: int) -> Process | None:
     return Process(pid, *state, raw.rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace"))
 
 
+def children(pid: int) -> list[Process]:
+    """Return the children of a process, none if it has ended."""
+    numbers = _read(f"/proc/{pid}/task/{pid}/children").split()
+    return [found for number in numbers if (found := find(int(number)))]
+
+
 def pids(processes: Iterable[Process]) -> set[int]:
     """Return who they are, whatever their titles show by now."""
     return {process.pid for process in processes}

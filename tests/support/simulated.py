@@ -25,6 +25,7 @@ from resqued.master import commands as master_commands
 from resqued.master import listeners as master_listeners
 from resqued.master import watching as master_watching
 from resqued.process.reaper import ExitStatus
+from resqued.worker.board import Board
 
 
 class Death(BaseException):
@@ -240,6 +241,7 @@ class Gate:
         self.lines: list[list[Any]] = []
         self.is_closed = False
         self.is_shut = False  #: by the listener
+        self.board = Board(world)
 
     @property
     def is_ready(self) -> bool:  # noqa: D102

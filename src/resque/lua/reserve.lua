@@ -12,13 +12,14 @@
 -- A job's number is what its worker had processed before it. Beyond that, it is finished already
 -- (by a call of ours whose reply was lost), and the record is the next job's.
 local number = tonumber(redis.call('GET', KEYS[4]) or 0) or 0
+local held
 if ARGV[2] ~= '' and number <= tonumber(ARGV[2]) and redis.call('DEL', KEYS[1]) == 1 then
   redis.call('INCRBY', KEYS[3], 1)
   number = redis.call('INCRBY', KEYS[4], 1)
+else
+  -- Left by a call of ours whose reply was lost on the way: that job is still ours.
+  held = redis.call('GET', KEYS[1])
 end
-
--- Left by a call of ours whose reply was lost on the way: that job is still ours.
-local held = redis.call('GET', KEYS[1])
 if held then
   return {'held', number, held}
 end

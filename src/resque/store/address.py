@@ -9,7 +9,7 @@ _SENTINEL_PORT = 26379
 _SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
 _OPTIONS = ("db", "ssl_ca_certs", "sentinel_username", "sentinel_password")
 #: A password among the options, with whatever stands behind it: an ``&`` in it ends it too early.
-_PASSWORD_OPTION = re.compile(r"([?&][^=&]*pass[^=&]*=).*", re.DOTALL | re.IGNORECASE)
+_OPTION = re.compile(r"[?&]([^?&=]*)=")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
@@ -202,9 +202,17 @@ def _unquote(text: str) -> str:
 
 def _without_password(url: str) -> str:
     """Hide whatever may be a password, however malformed the rest is."""
-    head, at, tail = _PASSWORD_OPTION.sub(r"\1***", url).rpartition("@")
+    head, at, tail = _without_password_option(url).rpartition("@")
     if not at:
         return tail
     scheme, separator, _ = head.partition("://")
     is_scheme = separator and scheme.replace("+", "").isalnum()
     return f"{scheme}://***@{tail}" if is_scheme else f"***@{tail}"
+
+
+def _without_password_option(url: str) -> str:
+    """Hide all that follows an option whose name speaks of a password; in time linear in length."""
+    for option in _OPTION.finditer(url):
+        if "pass" in option[1].lower():
+            return f"{url[: option.end()]}***"
+    return url

@@ -1,6 +1,6 @@
 """The server through a redis-py or valkey-py client that the application already has."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -71,9 +71,14 @@ class ClientAdapter:
         """Run a script by its hash, with its text if the server lacks it; raises as ``call``."""
         return script.evaluate(self.call, keys, args)
 
-    def post(self, script: Script, keys: Sequence[Word], args: Sequence[Word] = ()) -> bool:  # noqa: ARG002
-        """Post nothing: how the client shares its connections is its own affair."""
-        return False
+    def posting(
+        self,
+        script: Script,  # noqa: ARG002
+        keys: Sequence[Word],  # noqa: ARG002
+        args: Sequence[Word] = (),  # noqa: ARG002
+    ) -> Callable[[], bool]:
+        """Prepare nothing: how the client shares its connections is its own affair."""
+        return lambda: False
 
     def collect(self) -> Reply:
         """Raise: nothing is ever posted."""

@@ -109,17 +109,24 @@ class Connection:
         """Run a script by its hash, with its text if the server lacks it; raises as ``call``."""
         return script.evaluate(self.call, keys, args)
 
-    def post(self, script: Script, keys: Sequence[Word], args: Sequence[Word] = ()) -> bool:
-        """In a forked child: run a script over the parent's connection; see ``Server.post``.
+    def posting(
+        self, script: Script, keys: Sequence[Word], args: Sequence[Word] = ()
+    ) -> Callable[[], bool]:
+        """Prepare what a forked child posts over this connection; see ``Server.posting``.
 
-        False once this process has let go of it, which its first call does, and over TLS, whose
-        state two processes cannot share.
+        It posts nothing once the child has let go of the connection, which its first call does,
+        and over TLS, whose state two processes cannot share.
         """
-        wire = self._wire
-        if self._pid == os.getpid() or wire is None or not wire.can_be_shared:
-            return False
-        wire.send(pack(script.by_hash(keys, args)))
-        return True
+        data = pack(script.by_hash(keys, args))
+
+        def post() -> bool:
+            wire = self._wire
+            if self._pid == os.getpid() or wire is None or not wire.can_be_shared:
+                return False
+            wire.send(data)
+            return True
+
+        return post
 
     def collect(self) -> Reply:
         """Return the reply to what a child has posted; raises as ``call``."""

@@ -93,43 +93,39 @@ def size(server: Server, keys: Keys, queue: str) -> int:
     return length
 
 
-def reserve(
-    server: Speaker,
-    keys: Keys,
-    worker_id: str,
-    queues: Sequence[str],
-    now: float,
-    *,
-    done: int | None = None,
-) -> Reserved | Nothing:
-    """Take the first job of the first queue that has one; ``now`` is seconds of the epoch.
+class Reservation:
+    """One worker's way to its next job, from the same queues each time."""
 
-    In the same step the job with the number ``done``, if still in the worker's hands, is counted
-    as processed. Safe to repeat after its reply was lost: that counts once, and while the worker
-    has a record, the job in it is returned again. Through a ``Tracking`` queues
-    without a job are read as well, so that it tells of the next one.
-    """
-    own = [keys.worker(worker_id), keys.pause]
-    stats = [keys.stat("processed"), keys.worker_stat("processed", worker_id)]
-    reply = server.run(
-        _RESERVE,
-        [*own, *stats, *map(keys.queue, queues)],
-        [
-            times.run_at(now),
-            "" if done is None else done,
-            *map(encode_json, queues),
-            *(["watch"] if isinstance(server, Tracking) else []),
-        ],
-    )
-    match reply:
-        case [b"job", number, place, element]:
-            return Reserved(queues[place - 1], element, number)
-        case [b"held", number, record]:
-            return replace(from_record(record), number=number)
-        case [b"paused"]:
-            return Nothing.PAUSED
-        case _:
-            return Nothing.EMPTY
+    def __init__(self, keys: Keys, worker_id: str, queues: Sequence[str]) -> None:
+        self._queues = tuple(queues)
+        own = [keys.worker(worker_id), keys.pause]
+        stats = [keys.stat("processed"), keys.worker_stat("processed", worker_id)]
+        self._keys = [*own, *stats, *map(keys.queue, queues)]
+        self._names = [encode_json(queue) for queue in queues]
+        self._second, self._run_at = -1, ""
+
+    def take(self, server: Speaker, now: float, *, done: int | None = None) -> Reserved | Nothing:
+        """Take the first job of the first queue that has one; ``now`` is seconds of the epoch.
+
+        In the same step the job with the number ``done``, if still in the worker's hands, is
+        counted as processed. Safe to repeat after its reply was lost: that counts once, and while
+        the worker has a record, the job in it is returned again. Through a ``Tracking`` queues
+        without a job are read as well, so that it tells of the next one.
+        """
+        if int(now) != self._second:  # to write a time takes longer than to tell that it is old
+            self._second, self._run_at = int(now), times.run_at(now)
+        args = [self._run_at, "" if done is None else done, *self._names]
+        if isinstance(server, Tracking):
+            args.append("watch")
+        match server.run(_RESERVE, self._keys, args):
+            case [b"job", number, place, element]:
+                return Reserved(self._queues[place - 1], element, number)
+            case [b"held", number, record]:
+                return replace(from_record(record), number=number)
+            case [b"paused"]:
+                return Nothing.PAUSED
+            case _:
+                return Nothing.EMPTY
 
 
 def from_record(record: bytes) -> Reserved:

@@ -1,6 +1,6 @@
 """What every function of the store needs of a server, and how to get one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from resque.store.address import Address
@@ -38,11 +38,14 @@ class Server(Speaker, Protocol):
         """Send all commands in one write, read all replies, then raise the first error reply."""
         ...
 
-    def post(self, script: Script, keys: Sequence[Word], args: Sequence[Word] = ()) -> bool:
-        """In a forked child: run a script over the connection that the parent has.
+    def posting(
+        self, script: Script, keys: Sequence[Word], args: Sequence[Word] = ()
+    ) -> Callable[[], bool]:
+        """Prepare, in the parent of a child to be forked, what runs a script over our connection.
 
-        The parent must be silent meanwhile, and read the reply by ``collect``. False, and nothing
-        is sent, where that cannot be. Raises OSError if not all of it could be sent.
+        Called in the child it returns True if that was sent: the parent must be silent meanwhile,
+        and read the reply by ``collect``. False, and nothing is sent, where that cannot be. Raises
+        OSError if not all of it could be sent.
         """
         ...
 

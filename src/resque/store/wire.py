@@ -4,12 +4,16 @@ import os
 import select
 import socket
 from collections.abc import Callable
+from struct import Struct
 
 from hiredis import ProtocolError, PushNotification, Reader
 
 from resque.store.words import Reply
 
 _CHUNK = 65536
+#: The kernel's timeval; its own limits cost no system call, unlike the socket module's, which has a
+#: poll before each read and each write.
+_TIMEVAL = Struct("@ll")
 _NOTHING_YET = object()
 
 #: What a read of a TLS socket raises when only a part of a record has come. By name, as
@@ -31,6 +35,7 @@ class Wire:
     def __init__(self, sock: socket.socket, parse_error: Callable[[str], Exception]) -> None:
         """``parse_error`` makes an exception of an error reply's text; it is returned as reply."""
         self._socket = sock
+        self._is_tls = hasattr(sock, "pending")
         self._reader = Reader(replyError=parse_error, notEnoughData=_NOTHING_YET)
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
@@ -52,7 +57,13 @@ class Wire:
 
     def set_timeout(self, seconds: float) -> None:
         """Set the longest silence that a read or a write puts up with."""
-        self._socket.settimeout(seconds)
+        if self._is_tls:
+            self._socket.settimeout(seconds)
+            return
+        self._socket.setblocking(True)
+        limit = _TIMEVAL.pack(int(seconds), round(seconds % 1 * 1_000_000))
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            self._socket.setsockopt(socket.SOL_SOCKET, option, limit)
 
     def exchange(self, data: bytes, replies: int) -> list[Reply]:
         """Write ``data`` and return as many replies, error replies among them.
@@ -61,16 +72,20 @@ class Wire:
         hiredis.ProtocolError for what is no reply.
         """
         self.is_mid_exchange = True
-        self._socket.sendall(data)
-        answers = [self._read_reply() for _ in range(replies)]
+        try:
+            self._socket.sendall(data)
+            answers = [self._read_reply() for _ in range(replies)]
+        except BlockingIOError as error:
+            raise TimeoutError("timed out") from error  # what the kernel's limit is called
         self.is_mid_exchange = False
         return answers
 
     @property
     def can_be_shared(self) -> bool:
         """Whether a forked child may write here; its job's code may have closed the descriptor."""
-        is_tls = hasattr(self._socket, "pending")
-        return not (is_tls or self.is_mid_exchange) and _identity(self._socket) == self._identity
+        if self._is_tls or self.is_mid_exchange:
+            return False
+        return _identity(self._socket) == self._identity
 
     def send(self, data: bytes) -> None:
         """Write what another process reads the replies of. Raises OSError."""
@@ -127,19 +142,25 @@ class Wire:
 
     def _has_decrypted(self) -> bool:
         """Tell whether TLS holds plain bytes that the poll of the socket cannot see."""
-        pending = getattr(self._socket, "pending", None)
-        return pending is not None and pending() > 0
+        return self._is_tls and self._socket.pending() > 0  # type: ignore[attr-defined]
 
     def _receive_now(self) -> bytes | None:
-        """Return what has come: b"" for the end, None for less than a TLS record."""
-        timeout = self._socket.gettimeout()
-        self._socket.settimeout(0)
+        """Return what has come: b"" for the end, None for nothing, or less than a TLS record."""
         try:
-            return self._socket.recv(_CHUNK)
+            return self._receive_tls() if self._is_tls else self._receive_plain()
         except OSError as error:
             if isinstance(error, BlockingIOError) or type(error).__name__ in _TLS_WANTS_MORE:
                 return None
             raise
+
+    def _receive_plain(self) -> bytes:
+        return self._socket.recv(_CHUNK, socket.MSG_DONTWAIT)
+
+    def _receive_tls(self) -> bytes:
+        timeout = self._socket.gettimeout()
+        self._socket.settimeout(0)
+        try:
+            return self._socket.recv(_CHUNK)
         finally:
             self._socket.settimeout(timeout)
 

@@ -1,6 +1,6 @@
 """Workers as the server knows them: registration, heartbeat, the job in hand."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from resque import times
@@ -93,9 +93,9 @@ def finish(
     server.run(*_finish(keys, worker_id, number, has_failed=has_failed))
 
 
-def post_finish(server: Server, keys: Keys, worker_id: str, number: int) -> bool:
-    """Do the same from a job's process over its worker's connection; see ``Server.post``."""
-    return server.post(*_finish(keys, worker_id, number, has_failed=False))
+def finish_posting(server: Server, keys: Keys, worker_id: str, number: int) -> Callable[[], bool]:
+    """Prepare that for a job's process, over its worker's connection; see ``Server.posting``."""
+    return server.posting(*_finish(keys, worker_id, number, has_failed=False))
 
 
 def _finish(

@@ -18,15 +18,6 @@ log = logging.getLogger(__name__)
 
 #: The job failed, and this could not be written down; the worker must do it.
 EXIT_UNSAVED = 75
-#: The worker's business: at a terminal and under some service managers every process gets them.
-_NOT_OURS = (
-    Signals.SIGHUP,
-    Signals.SIGINT,
-    Signals.SIGQUIT,
-    Signals.SIGUSR1,
-    Signals.SIGUSR2,
-    Signals.SIGCONT,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,9 +142,13 @@ def error_of(status: ExitStatus) -> DirtyExit | None:
 
 
 def _fork(body: Callable[[], int], deadline: Deadline | None) -> int:
+    """Fork; the worker's handlers stay, which let signals that are the worker's do nothing.
+
+    At a terminal, and under some service managers, every process gets them.
+    """
     parent = os.getpid()
     if deadline is None:
-        return fork_child(lambda: _run(body, parent))
+        return fork_child(lambda: _run(body, parent), keeps_handlers=True)
 
     def limited() -> int:
         deadline.answer()
@@ -161,7 +156,7 @@ def _fork(body: Callable[[], int], deadline: Deadline | None) -> int:
 
     deadline.open()
     try:
-        return fork_child(lambda: _run(limited, parent))
+        return fork_child(lambda: _run(limited, parent), keeps_handlers=True)
     except OSError:
         deadline.close()
         raise
@@ -172,6 +167,4 @@ def _run(body: Callable[[], int], parent: int) -> int:
     kernel.die_with_parent(Signals.SIGKILL)
     if os.getppid() != parent:
         return 0  # the worker is gone already; its job is somebody else's to record
-    for number in _NOT_OURS:
-        signals.ignore(number)
     return body()

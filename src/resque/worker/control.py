@@ -5,6 +5,7 @@ from signal import Signals
 from types import TracebackType
 from typing import Self
 
+from resque.worker.interruption import Interruption
 from resqued.process.signals import HANDLED, SignalInbox
 from resqued.process.waiter import Source, Waiter
 
@@ -15,6 +16,10 @@ class Asked(IntEnum):
     NOTHING = 0  #: go on
     FINISH = 1  #: QUIT: leave when the job in hand is done
     LEAVE = 2  #: TERM, INT: end the job in hand and leave
+
+
+#: What may interrupt a job: in the worker's own process, or, TERM alone, in a process of its own.
+_INTERRUPTING = (Signals.SIGTERM, Signals.SIGINT, Signals.SIGUSR1)
 
 
 class Control:
@@ -33,7 +38,12 @@ class Control:
             Signals.SIGTERM: Asked.FINISH if graceful_term else Asked.LEAVE,
             Signals.SIGINT: Asked.LEAVE,
         }
-        self._inbox = SignalInbox(HANDLED)
+        #: The signals that end a job which runs in this very process.
+        self.interrupting = tuple(
+            number for number in _INTERRUPTING if self._meaning.get(number) is not Asked.FINISH
+        )
+        self.interruption = Interruption()
+        self._inbox = SignalInbox(HANDLED, dict.fromkeys(_INTERRUPTING, self.interruption))
         self._waiter = Waiter()
 
     def __enter__(self) -> Self:
@@ -52,12 +62,6 @@ class Control:
         self._inbox.__exit__(kind, error, trace)
 
     @property
-    def interrupting(self) -> tuple[Signals, ...]:
-        """The signals that end a job which runs in this very process."""
-        leaving = [number for number, asked in self._meaning.items() if asked is Asked.LEAVE]
-        return (*leaving, Signals.SIGUSR1)
-
-    @property
     def job_must_end(self) -> bool:
         """Whether the job in hand is to be ended: the worker leaves, or got USR1."""
         return self._must_end_job or self.asked is Asked.LEAVE
@@ -65,6 +69,7 @@ class Control:
     def job_begins(self) -> None:
         """Forget a USR1 that came while there was no job to end."""
         self._must_end_job = False
+        self.interruption.forget(Signals.SIGUSR1)
 
     def wait_for(self, source: Source, seconds: float | None) -> None:
         """Do the same as ``wait``, but at most until ``source`` is readable."""
@@ -85,7 +90,13 @@ class Control:
     def wait(self, seconds: float | None) -> None:
         """Sleep until a signal comes, the end of a child among them, or the time is over."""
         self._waiter.wait(seconds)
+        self.look()
+
+    def look(self) -> None:
+        """Take in the signals that have come, without sleeping."""
         received = self._inbox.drain()
+        if not received:
+            return
         for number in received:
             self.asked = max(self.asked, self._meaning.get(number, Asked.NOTHING))
         if Signals.SIGUSR1 in received:
@@ -95,12 +106,3 @@ class Control:
             self.is_paused = True
         if Signals.SIGCONT in received:
             self.is_paused = False
-
-    def look(self) -> None:
-        """Take in the signals that have come, without sleeping."""
-        self.wait(0)
-
-    def close_in_child(self) -> None:
-        """In a forked child: let go of what is the worker's."""
-        self._inbox.close()
-        self._waiter.close()

@@ -1,8 +1,12 @@
-"""The time a job may take: kept by its worker from outside, known to its process."""
+"""The time that jobs may take: kept by their worker from outside, known to their process."""
 
+import math
+import mmap
 import os
+import select
 import threading
 from dataclasses import dataclass
+from struct import Struct
 
 from resque import perform
 from resque.clock import Clock
@@ -16,6 +20,13 @@ _REPORT_TIME = 30.0
 #: Bytes of a stack that are read; far more than the frames that are kept.
 _MAX_STACK = 256 * 1024
 _TOKEN = b"."
+#: Seconds within which a worker that has claimed a job too late gives it back.
+_CLAIMED_BY_MISTAKE = 0.05
+#: Seconds until the worker looks again at what was just being written.
+_AGAIN = 0.01
+_OWNERS = ("job", "worker")
+#: Turn, end, seconds, owner, and the turn once more: a look in between sees two turns.
+_TURN = Struct("=qddbq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,64 +49,88 @@ class TimeLimit:
         return TimeLimit(max(self.seconds, _REPORT_TIME), self.owner)
 
 
+#: What holds for a job without a limit.
+UNLIMITED = TimeLimit(math.inf, "worker")
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One job's time, as both sides see it."""
+
+    number: int  #: counts the jobs of the process
+    ends_at: float
+    limit: TimeLimit
+
+
 class Deadline:
-    """One job's time limit, on both sides of its fork.
+    """The time limits of one process's jobs, one after another, on both sides of its fork.
 
     A job is reported exactly once: by its process, or, when its time is over, by its worker.
     Whoever is first to ``claim`` does it; they share a pipe with one byte in it.
     """
 
-    def __init__(self, limit: TimeLimit, clock: Clock) -> None:
-        self.limit = limit
+    def __init__(self, limit: TimeLimit, clock: Clock, *, shortest: float = math.inf) -> None:
+        """``limit`` is the first job's; no other job has less than ``shortest`` seconds."""
         self.stack = ""  #: what the process has answered, as faulthandler writes it
+        self._first = limit
+        self._shortest = shortest
         self._clock = clock
-        self._ends_at = 0.0
-        self._is_extended = False
-        self._has_timed_out = False
+        self._overrun: TimeLimit | None = None
+        self._extended: tuple[int, float] | None = None  #: a turn, and until when it may report
         self._thread = 0
-        self._dump = -1
-        self._pipe = -1
+        self._dump = self._reader = self._writer = -1
+        self._memory: mmap.mmap | None = None
 
     # --- in the worker --------------------------------------------------------------------
 
     def open(self) -> None:
         """Begin, before the fork. Raises OSError if there are no more open files."""
         self._thread = threading.get_ident()  # the same in the process, whose job runs in it
+        self._memory = mmap.mmap(-1, _TURN.size)
         self._dump = os.memfd_create("stack")
         try:
-            self._pipe, writer = os.pipe()
+            self._reader, self._writer = os.pipe()
         except OSError:
             os.close(self._dump)
             raise
-        os.write(writer, _TOKEN)
-        os.close(writer)
-        self._ends_at = self._clock.now() + self.limit.seconds
+        os.set_blocking(self._reader, False)
+        self._write(0, self._first)
+        self._put_token()
 
     def close(self) -> None:
         """Let go of it, when the process has ended or was never forked."""
-        os.close(self._dump)
-        os.close(self._pipe)
+        for descriptor in (self._dump, self._reader, self._writer):
+            os.close(descriptor)
 
     @property
     def due_in(self) -> float:
-        """Seconds until ``has_passed`` must be asked."""
-        return max(0.0, self._ends_at - self._clock.now())
+        """Seconds until ``has_passed`` must be asked, be it of a job that begins just now."""
+        turn = self._read()
+        if turn is None:
+            return _AGAIN
+        left = (self._extension(turn) or turn.ends_at) - self._clock.now()
+        return max(0.0, min(left, self._shortest))
 
     def has_passed(self) -> bool:
         """Tell whether the process is to be ended now.
 
         If the job was done in time, what follows it has as long again, 30 s at least.
         """
-        if self.due_in > 0:
+        turn = self._read()
+        if turn is None or self._clock.now() < (self._extension(turn) or turn.ends_at):
             return False
-        if self._is_extended:
+        if self._extension(turn) is not None:
             return True
-        if self.claim():
-            self._has_timed_out = True
-            return True
-        self._is_extended = True
-        self._ends_at = self._clock.now() + self.limit.to_report.seconds
-        return False
+        if not self._take_token():
+            until = self._clock.now() + turn.limit.to_report.seconds
+            self._extended = (turn.number, until)
+            return False
+        now = self._read()
+        if now is None or now.number != turn.number:
+            self._put_token()  # that job has ended in this very moment, and another one runs
+            return False
+        self._overrun = turn.limit
+        return True
 
     def read_stack(self) -> str:
         """Return what the process has written by now."""
@@ -103,12 +138,18 @@ class Deadline:
         return self.stack
 
     @property
+    def limit(self) -> TimeLimit:
+        """The limit of the job in hand, or of the one that took too long."""
+        turn = self._read()
+        return self._overrun or (self._first if turn is None else turn.limit)
+
+    @property
     def error(self) -> JobTimeout | None:
         """What the worker must report; None: nothing, for the job was done in time."""
-        if not self._has_timed_out:
+        if self._overrun is None:
             return None
         frames = frames_of(self.stack, self._thread, below=perform.THIS_FILE)
-        return JobTimeout(self.limit.seconds, self.limit.owner, frames)
+        return JobTimeout(self._overrun.seconds, self._overrun.owner, frames)
 
     # --- in the job's process -------------------------------------------------------------
 
@@ -116,8 +157,48 @@ class Deadline:
         """Be ready to be asked for the stack; main thread, before the job."""
         stack.answer(self._dump)
 
-    # --- in both --------------------------------------------------------------------------
-
     def claim(self) -> bool:
         """Tell whether this process is the one that reports the job; it is then, for good."""
-        return os.read(self._pipe, 1) == _TOKEN
+        if self._take_token():
+            return True
+        select.select([self._reader], [], [], _CLAIMED_BY_MISTAKE)
+        return self._take_token()
+
+    def next_job(self, limit: TimeLimit) -> None:
+        """Begin the time of another job, the one before having been claimed and reported."""
+        turn = self._read()
+        assert turn is not None
+        self._write(turn.number + 1, limit)
+        self._put_token()
+
+    # --- in both --------------------------------------------------------------------------
+
+    def _take_token(self) -> bool:
+        try:
+            return os.read(self._reader, 1) == _TOKEN
+        except BlockingIOError:
+            return False
+
+    def _put_token(self) -> None:
+        os.write(self._writer, _TOKEN)
+
+    def _extension(self, turn: _Turn) -> float | None:
+        """Return until when a job that was done in time may be reported; None: it is not done."""
+        if self._extended is None or self._extended[0] != turn.number:
+            return None
+        return self._extended[1]
+
+    def _write(self, number: int, limit: TimeLimit) -> None:
+        assert self._memory is not None
+        ends_at = self._clock.now() + limit.seconds
+        words = (number, ends_at, limit.seconds, _OWNERS.index(limit.owner), number)
+        _TURN.pack_into(self._memory, 0, *words)
+
+    def _read(self) -> _Turn | None:
+        """Return whose turn it is; None: that is being written."""
+        if self._memory is None:
+            return _Turn(0, math.inf, self._first)
+        number, ends_at, seconds, owner, again = _TURN.unpack_from(self._memory)
+        return (
+            _Turn(number, ends_at, TimeLimit(seconds, _OWNERS[owner])) if number == again else None
+        )

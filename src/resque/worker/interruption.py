@@ -1,8 +1,6 @@
 """Signals that reach into a running job: the one place where a handler does more than wake."""
 
-import signal
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection
 from signal import Signals
 from types import FrameType
 
@@ -12,26 +10,41 @@ from resqued.process.waiter import Waiter
 
 
 class Interruption:
-    """The handler of TERM while a job runs: interrupts it, once, whatever it is in.
+    """A signal handler that interrupts a running job, once, whatever that is in.
 
-    A job that is done is left alone: its outcome must not change any more.
+    Installed once, in the worker: its jobs' processes inherit it, and for each job it costs no
+    system call. Between jobs it only notes what has come, in a worker that has them in processes of
+    their own no more than that. A job that is done is left alone: its outcome must not change.
     """
 
     def __init__(self) -> None:
-        self.has_come = False  #: whether there was a signal, also after the job's end
-        self._is_due = True
+        self._came: set[Signals] = set()
+        self._meant: Collection[Signals] = ()  #: the signals that interrupt this job
+        self._is_due = False
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
         """Raise TermException into the job, the first time."""
-        self.has_come = True
-        if self._is_due:
+        came = Signals(number)
+        self._came.add(came)
+        if self._is_due and came in self._meant:
             self._is_due = False
-            raise TermException(Signals(number).name)
+            raise TermException(came.name)
 
-    def install(self, numbers: Iterable[Signals]) -> None:
-        """Be the handler of these signals from now on; main thread only."""
-        for number in numbers:
-            signal.signal(number, self)
+    @property
+    def has_come(self) -> bool:
+        """Whether this process was told to end its job, be it before or after that."""
+        return not self._came.isdisjoint(self._meant)
+
+    def forget(self, number: Signals) -> None:
+        """Forget a signal that came while there was no job for it to end."""
+        self._came.discard(number)
+
+    def job_begins(self, meant: Collection[Signals]) -> None:
+        """Interrupt what runs from now on; raises TermException at once if it is too late."""
+        self._meant = meant
+        for came in self._came.intersection(meant):
+            raise TermException(came.name)
+        self._is_due = True
 
     def job_is_done(self) -> None:
         """Let it be: what comes now is no concern of the job's."""
@@ -60,20 +73,3 @@ class EndOfJob:
                 waiter.wait(seconds)
                 self._was_told = bool(inbox.drain())
         waiter.close()
-
-
-@contextmanager
-def interruptible(numbers: Sequence[Signals]) -> Iterator[Interruption]:
-    """Have these signals interrupt what runs meanwhile; main thread only.
-
-    The caller says when the job is done, at once when it is: leaving this takes a moment, too.
-    """
-    interruption = Interruption()
-    former = {number: signal.getsignal(number) for number in numbers}
-    try:
-        interruption.install(numbers)
-        yield interruption
-    finally:
-        interruption.job_is_done()
-        for number, handler in former.items():
-            signal.signal(number, handler)

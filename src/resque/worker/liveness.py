@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 HEARTBEAT_INTERVAL = 60.0
 #: How much sooner than the next heartbeat one that failed is tried again.
 _SOONER = 12
+#: Seconds that others have, at least, to be heard of again after an outage: a worker waits up to
+#: 3 s between its tries, and up to 5 s for each of them.
+_GRACE = 10.0
 
 
 class Liveness:
@@ -62,7 +65,7 @@ class Liveness:
         A heartbeat that fails is left out and tried again soon. Whoever was pruned meanwhile, while
         the server was away or this host slept, is registered again by it. Who could not reach the
         server for a while knows nothing of the others, who may have been silent for the same
-        reason: they have two intervals to be heard of again.
+        reason: they have two intervals, 10 s at least, to be heard of again.
         """
         if self.next_beat_in == 0 or self._clock.now() >= self._next_pruning:
             self._prune(self._try_to_beat(self._client.server, looks_around=True))
@@ -116,7 +119,8 @@ class Liveness:
         """Returns whom to look at, if this worker is the one to look for dead ones."""
         now = self._clock.now()
         if self._last_beat is not None and now - self._last_beat > 2 * self._interval:
-            self._next_pruning = max(self._next_pruning, now + 2 * self._interval)
+            grace = max(2 * self._interval, _GRACE)
+            self._next_pruning = max(self._next_pruning, now + grace)
         asks = looks_around and now >= self._next_pruning
         roll = workers.register(
             server,

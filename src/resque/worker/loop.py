@@ -1,22 +1,21 @@
 """The worker's loop: reserve a job, see it through, and again."""
 
 import logging
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from resque.burial import Burial
 from resque.errors import DirtyExit
 from resque.pace import Pace
-from resque.store import queues, workers
+from resque.store import workers
 from resque.store.queues import Nothing, Reserved
-from resque.store.server import Speaker
-from resque.worker import identity, patterns
+from resque.worker import identity
 from resque.worker.control import Control
 from resque.worker.liveness import Liveness
 from resque.worker.patience import Patience
 from resque.worker.pruning import Pruner
 from resque.worker.recycling import Recycling, Wear
-from resque.worker.runner import JobRunner
+from resque.worker.runner import JobRunner, Tools
+from resque.worker.source import JobSource
 from resque.worker.title import Title
 from resque.worker.vigil import Vigil
 from resque.worker_hooks import Moment
@@ -50,12 +49,18 @@ class Shift:
         )
         self._liveness = Liveness(worker, burial, pruner)
         self._vigil = Vigil(worker.client.server, control, _baton_of(worker), self._pace.longest)
-        self._runner = JobRunner(worker, control, self._patience, self._title, self._liveness)
-        self._wear = Wear(
-            Recycling(
-                max_jobs=worker.max_jobs, max_age=worker.max_age, max_memory=worker.max_memory
+        self._source = JobSource(worker)
+        self._wear = _wear_of(worker)
+        self._runner = JobRunner(
+            worker,
+            Tools(
+                control=control,
+                patience=patience,
+                title=self._title,
+                liveness=self._liveness,
+                source=self._source,
+                wear=self._wear,
             ),
-            worker.clock,
         )
         self._is_drained = False
         self._has_announced = False
@@ -111,7 +116,6 @@ class Shift:
                 self._has_worked = True
                 self._pace.worked()
                 self._done = self._runner.run(reserved)
-                self._wear.job_done()
             case nothing:
                 self._idle(nothing)
 
@@ -123,21 +127,11 @@ class Shift:
             self._patience.insist(lambda: workers.finish(server, keys, self._worker.id, number))
 
     def _reserve(self) -> Reserved | Nothing:
-        keys = self._client.keys
-        server: Speaker = self._vigil.begin_look() or self._client.server
-        names: Sequence[str] = self._worker.patterns
+        through = self._vigil.begin_look()
         if self._control.asked:
-            names = ()  # nothing new; only what a reply that was lost has left in our hands
-        elif patterns.is_dynamic(names):
-            names = patterns.select(names, queues.names(server, keys))
-        return queues.reserve(
-            server,
-            keys,
-            self._worker.id,
-            names,
-            self._clock.epoch(),
-            done=self._done,
-        )
+            # Nothing new; only what a reply that was lost has left in our hands.
+            return self._source.held(self._done)
+        return self._source.take(self._done, through)
 
     def _report_dirty_exit(self, reserved: Reserved, worker_id: str, error: DirtyExit) -> None:
         self._runner.report_dirty_exit(reserved, worker_id, error)
@@ -191,3 +185,10 @@ def _baton_of(worker: "Worker") -> "Baton | None":
     if baton is None or set(identity.queue_patterns(baton.group)) != set(worker.patterns):
         return None
     return baton
+
+
+def _wear_of(worker: "Worker") -> Wear:
+    limits = Recycling(
+        max_jobs=worker.max_jobs, max_age=worker.max_age, max_memory=worker.max_memory
+    )
+    return Wear(limits, worker.clock)

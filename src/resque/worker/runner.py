@@ -1,251 +1,228 @@
 """See one job through: have it performed, write down what became of it, clear the record."""
 
 import logging
-from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING
 
 from resque.burial import Burial
-from resque.errors import DecodeError, DirtyExit, ResqueError
-from resque.failure.backend import FailedJob
+from resque.errors import DecodeError, DirtyExit
 from resque.failure.record import Failure
 from resque.job import Job
 from resque.payload import Payload
 from resque.store import deaths
-from resque.store.queues import Reserved
+from resque.store.queues import Nothing, Reserved
 from resque.worker import performing
-from resque.worker.child import JobChild, Limits, error_of
+from resque.worker.child import error_of
 from resque.worker.control import Control
-from resque.worker.deadline import Deadline, TimeLimit
-from resque.worker.interruption import interruptible
+from resque.worker.deadline import UNLIMITED, Deadline, TimeLimit
 from resque.worker.liveness import Liveness
 from resque.worker.patience import Patience
-from resque.worker.performing import JobTask
+from resque.worker.processes import JobProcesses, NoRoomError
+from resque.worker.recycling import Wear
+from resque.worker.reporting import Reporting
+from resque.worker.series import Quota, Series, SeriesTask
 from resque.worker.settling import Settling
+from resque.worker.source import JobSource
 from resque.worker.title import Title
 from resque.worker_hooks import Moment
-from resqued.process.reaper import ExitStatus
 
 if TYPE_CHECKING:
     from resque.worker.worker import Worker
 
 log = logging.getLogger(__name__)
 
-#: Seconds between tries to fork when the kernel has no room for a process.
-_FORK_PAUSE = 1.0
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What one worker's loop shares with its runner."""
 
-class NoRoomError(ResqueError):
-    """Raised when the worker was told to leave before the kernel had room for the job."""
+    control: Control
+    patience: Patience
+    title: Title
+    liveness: Liveness  #: beats while a job runs
+    source: JobSource
+    wear: Wear
 
 
 class JobRunner:
-    """One worker's way with a job that it has reserved."""
+    """One worker's way with a job that it has reserved; the ``Employer`` of its jobs' processes."""
 
-    def __init__(
-        self,
-        worker: "Worker",
-        control: Control,
-        patience: Patience,
-        title: Title,
-        liveness: Liveness,
-    ) -> None:
-        """``liveness`` beats while a job runs."""
+    def __init__(self, worker: "Worker", tools: Tools) -> None:
         self._worker = worker
         self._client = worker.client
-        self._control = control
-        self._patience = patience
-        self._title = title
-        self._liveness = liveness
-        self._settling = Settling(worker.client, worker.id, patience)
+        self._tools = tools
+        self._control = tools.control
+        self._patience = tools.patience
+        self._processes = JobProcesses(worker, tools.control, tools.liveness)
+        self._reporting = Reporting(worker, tools.patience, self._processes)
+        self.report_dirty_exit = self._reporting.report_dirty_exit
+        self._settling = Settling(worker.client, worker.id, tools.patience)
         self._burial = Burial(worker.client.server, worker.client.keys, self.report_dirty_exit)
 
     def run(self, reserved: Reserved) -> int | None:
-        """See a job through to its record on the server. Raises GaveUpError.
+        """See a job through to its record on the server, and perhaps others after it.
 
-        Returns its number if it is still to be finished, with the next reservation.
+        Returns the number of one that is still to be finished, with the next reservation. Raises
+        GaveUpError.
         """
         try:
             payload = Payload.decode(reserved.element)
         except DecodeError as error:
             log.warning("An element of queue %.200r is %s", reserved.queue, error)
             failure = Failure("Resque::DecodeException", str(error))
-            is_settled = self._save_and_finish(failure, error, reserved)
+            self._save_and_finish(failure, error, reserved)
+            unfinished = None
         else:
-            self._tell_started(payload.class_name)
+            self.job_started(payload.class_name)
             job = Job(reserved.queue, payload, self._client.registry)
-            is_settled = self._perform(job, reserved)
+            unfinished = self._perform(job, reserved)
+        self.job_finished()
+        return unfinished
+
+    # --- for the processes of its jobs, in those ------------------------------------------
+
+    def next_job(self, done: int) -> Reserved | None:
+        """Take another job in the process of the one before; see ``Employer``."""
+        found = self._tools.source.take(done)
+        return None if isinstance(found, Nothing) else found
+
+    def save(self, failure: Failure, error: BaseException, reserved: Reserved) -> None:
+        """Write a failure down, once; raises what the server's calls raise."""
+        self._reporting.save(failure, error, reserved)
+
+    def title_of(self, job: Job) -> str:
+        """Return the title of whichever process a job runs in."""
+        text = f"Processing {job.queue} since {self._now} [{job.payload.class_name}]"
+        return self._tools.title.of(text)
+
+    def job_started(self, name: str) -> None:
+        """Tell the observer, if there is one."""
+        if self._worker.job_observer is not None:
+            self._worker.job_observer.job_started(name)
+
+    def job_finished(self) -> None:
+        """Tell the observer, if there is one."""
         if self._worker.job_observer is not None:
             self._worker.job_observer.job_finished()
-        return None if is_settled else reserved.number
 
-    def report_dirty_exit(self, reserved: Reserved, worker_id: str, error: DirtyExit) -> None:
-        """Write a job that was cut off down as failed, its on_failure hooks run beforehand.
+    # --- performing: each returns the number of a job that is still to be finished ----------
 
-        They run in a process of their own: they are the application's, and this one must go on.
-        Raises GaveUpError.
-        """
-        text = str(error)
-        try:
-            job = Job(reserved.queue, Payload.decode(reserved.element), self._client.registry)
-        except DecodeError:
-            pass  # it never was a job, and has no hooks
-        else:
-            text += self._run_failure_hooks(job, error)
-        failure = Failure(error.resque_name, text, error.stack)
-        self._patience.insist(lambda: self._save(failure, error, reserved, worker_id))
-
-    # --- performing: each returns whether nothing is left to be done on the server ------------
-
-    def _perform(self, job: Job, reserved: Reserved) -> bool:
+    def _perform(self, job: Job, reserved: Reserved) -> int | None:
         if not self._worker.fork_per_job:
             return self._perform_here(job, reserved)
         try:
             self._worker.hooks.run(Moment.BEFORE_FORK, job)
         except Exception as error:  # noqa: BLE001 - the application's hook fails this job
-            return self._save_and_finish(performing.describe(job, error), error, reserved)
+            self._save_and_finish(performing.describe(job, error), error, reserved)
+            return None
         return self._perform_in_child(job, reserved)
 
-    def _perform_here(self, job: Job, reserved: Reserved) -> bool:
-        self._title.show(_processing(job, self._now))
-        with interruptible(self._control.interrupting) as interruption:
-            error = performing.outcome(job, interruption)
-        if error is None:
-            return False
-        return self._save_and_finish(performing.describe(job, error), error, reserved)
-
-    def _perform_in_child(self, job: Job, reserved: Reserved) -> bool:
-        hooks, now = self._worker.hooks, self._now
-        limit = TimeLimit.of(job, self._worker.timeout)
-        deadline = self._deadline_of(limit)
-        task = JobTask(
-            job=job,
-            title=self._title.of(_processing(job, now)),
-            prepare=lambda: hooks.run(Moment.AFTER_FORK, job),
-            succeeded=lambda: self._settling.succeeded(reserved),
-            failed=lambda failure, error: self._save_in_child(failure, error, reserved),
-            let_go=self._control.close_in_child,
-            run_at_exit_hooks=self._worker.run_at_exit_hooks,
-            deadline=deadline,
-        )
+    def _perform_here(self, job: Job, reserved: Reserved) -> int | None:
         self._control.job_begins()
-        self._settling.begin()
+        self._tools.title.put(self.title_of(job))
+        error = performing.outcome(job, self._control.interruption, self._control.interrupting)
+        if error is not None:
+            self._save_and_finish(performing.describe(job, error), error, reserved)
+            return None
+        self._tools.wear.jobs_done(1)
+        return reserved.number
+
+    def _perform_in_child(self, job: Job, reserved: Reserved) -> int | None:
+        task = self._task(job, reserved)
+        self._control.job_begins()
+        self._settling.begin(reserved.number)
         try:
-            child = self._fork(lambda: performing.perform_in_child(task), deadline)
+            child = self._processes.fork(Series(task).run, task.deadline)
         except NoRoomError as none:
             error = DirtyExit(f"There was no room for the job's process: {none}")
-        else:
-            self._title.show(f"Forked {child.pid} at {now}")
-            status = self._see_off(child)
-            overrun = deadline.error if deadline is not None else None
-            found = overrun or error_of(status)
-            if found is None or self._settling.is_known:
-                self._settling.settle(reserved)
-                return True
-            if status.signal is not None and not child.was_told:
-                self._see_to_killed(reserved, found)
-                return True
-            error = found
-        self.report_dirty_exit(reserved, self._worker.id, error)
-        return False
+            self.report_dirty_exit(reserved, self._worker.id, error)
+            return reserved.number
+        self._tools.title.show(f"Forked {child.pid} at {self._now}")
+        status = self._processes.see_off(child, self._end_series_if_due)
+        self._tools.wear.jobs_done(self._settling.sheet.place + 1)
+        overrun = task.deadline.error if task.deadline is not None else None
+        found = overrun or error_of(status)
+        if found is None or self._settling.is_known:
+            self._settling.settle()
+            return None
+        is_stranger = status.signal is not None and not child.was_told
+        return self._see_to_cut_off(reserved, found, was_killed=is_stranger)
 
-    def _see_to_killed(self, reserved: Reserved, error: DirtyExit) -> None:
-        """Do with the job whose process somebody has killed as if it had been the worker."""
+    def _task(self, job: Job, reserved: Reserved) -> SeriesTask:
+        quota = Quota.of(self._worker, self._tools.wear.jobs_left)
+        return SeriesTask(
+            reserved=reserved,
+            job=job,
+            title=self.title_of(job),
+            prepare=partial(self._worker.hooks.run, Moment.AFTER_FORK, job),
+            employer=self,
+            settling=self._settling,
+            interruption=self._control.interruption,
+            quota=quota,
+            clock=self._worker.clock,
+            worker_timeout=self._worker.timeout,
+            run_at_exit_hooks=self._worker.run_at_exit_hooks,
+            deadline=self._deadline(job, quota),
+        )
+
+    def _deadline(self, job: Job, quota: Quota) -> Deadline | None:
+        """Return what keeps the time of a series' jobs; None if none of them can have a limit."""
+        worker = self._worker
+        limit = TimeLimit.of(job, worker.timeout)
+        if quota.is_single:
+            return None if limit is None else Deadline(limit, worker.clock)
+        limits = [worker.timeout, self._client.registry.shortest_timeout]
+        shortest = min((seconds for seconds in limits if seconds is not None), default=None)
+        if shortest is None:
+            return None
+        return Deadline(limit or UNLIMITED, worker.clock, shortest=shortest)
+
+    def _end_series_if_due(self) -> float:
+        """Have the process take no more jobs if the worker is to take none.
+
+        Returns the seconds until the worker's own age demands that.
+        """
+        left = self._tools.wear.age_left
+        if self._control.asked or self._control.is_paused or left == 0:
+            self._settling.sheet.ask_to_leave()
+            return inf
+        return left
+
+    # --- failing --------------------------------------------------------------------------
+
+    def _see_to_cut_off(self, first: Reserved, error: DirtyExit, *, was_killed: bool) -> int | None:
+        """Do what is to be done for the job in hand of a process that has ended before that.
+
+        ``was_killed``: not by us; then it is as if it had been the worker.
+        """
+        if was_killed:
+            self._see_to_killed(error)
+            return None
+        held: Reserved | Nothing = first
+        if self._settling.sheet.place > 0:  # only the server knows what it was
+            held = self._patience.insist(self._tools.source.held)
+        if isinstance(held, Nothing):
+            return None  # somebody has taken it out of our hands
+        self.report_dirty_exit(held, self._worker.id, error)
+        return held.number
+
+    def _see_to_killed(self, error: DirtyExit) -> None:
         see_to_job = partial(self._burial.see_to_job, self._worker.id, error)
         poison = self._patience.insist(see_to_job)
-        self._settling.settle(reserved)
+        self._settling.settle()
         if poison is not None:
             server, keys = self._client.server, self._client.keys
             self._patience.insist(partial(deaths.forget, server, keys, poison))
 
-    def _deadline_of(self, limit: TimeLimit | None) -> Deadline | None:
-        return None if limit is None else Deadline(limit, self._worker.clock)
-
-    def _fork(self, body: Callable[[], int], deadline: Deadline | None) -> JobChild:
-        """Fork, as soon as the kernel has room. Raises NoRoomError when told to leave first."""
-        limits = Limits(
-            pre_shutdown=self._worker.pre_shutdown_timeout, term=self._worker.term_timeout
-        )
-        while True:
-            try:
-                return JobChild(body, self._worker.clock, limits, deadline)
-            except OSError as error:
-                log.error("Cannot fork, trying again: %s", error)  # noqa: TRY400 - it says all
-                self._control.wait(_FORK_PAUSE)
-                if self._control.asked:
-                    raise NoRoomError(str(error)) from error
-
-    def _see_off(self, child: JobChild) -> ExitStatus:
-        """Wait for a child's end, whatever is asked meanwhile."""
-        while (status := child.reap()) is None:
-            child.end_if_due(wanted=self._control.job_must_end)  # perhaps before the job began
-            moments = (self._liveness.next_beat_in, child.next_step_in)
-            self._control.wait(min(m for m in moments if m is not None))
-            self._liveness.beat_aside_if_due()
-        return status
-
-    def _run_failure_hooks(self, job: Job, error: DirtyExit) -> str:
-        """Returns what to add to the failure's text."""
-        if not job.has_failure_hooks:
-            return ""
-        limit = TimeLimit.of(job, self._worker.timeout)
-        try:
-            child = self._fork(
-                lambda: performing.run_hooks_in_child(job, error, self._control.close_in_child),
-                self._deadline_of(limit and limit.to_report),
-            )
-        except NoRoomError as none:
-            return f" (its on_failure hooks did not run: {none})"
-        status = self._see_off(child)
-        return "" if status.code == 0 else f" (its on_failure hooks failed: {status}, see the log)"
-
-    # --- writing down ---------------------------------------------------------------------
-
-    def _save_and_finish(self, failure: Failure, error: BaseException, reserved: Reserved) -> bool:
-        """Write down what a job has reported itself, and count it; True: nothing is left to do."""
-        self._patience.insist(lambda: self._save(failure, error, reserved, self._worker.id))
-        self._settling.finish_failed(reserved)
-        return True
-
-    def _save_in_child(self, failure: Failure, error: BaseException, reserved: Reserved) -> None:
-        self._save(failure, error, reserved, self._worker.id)
-        self._settling.failure_saved(reserved)
-
-    def _save(
-        self,
-        failure: Failure,
-        error: BaseException,
-        reserved: Reserved,
-        worker_id: str,
-    ) -> None:
-        failed = FailedJob(
-            queue=reserved.queue,
-            element=reserved.element,
-            worker_id=worker_id,
-            failure=failure,
-            failed_at=self._worker.clock.epoch(),
-            exception=error,
-        )
-        try:
-            self._client.failure_backend.save(failed)
-        except ResqueError:
-            raise  # the server's troubles pass, and whoever waits for that tries again
-        except Exception:
-            log.exception(
-                "The failure backend has lost this failure of a job of queue %.200r: %.500s",
-                reserved.queue,
-                failure.error,
-            )
+    def _save_and_finish(self, failure: Failure, error: BaseException, reserved: Reserved) -> None:
+        """Write down what a job has reported itself, and count it, in the worker."""
+        self._patience.insist(partial(self.save, failure, error, reserved))
+        self._settling.finish_failed(reserved.number)
+        self._tools.wear.jobs_done(1)
 
     @property
     def _now(self) -> int:
         """Seconds of the epoch, as titles show them."""
         return int(self._worker.clock.epoch())
-
-    def _tell_started(self, name: str) -> None:
-        if self._worker.job_observer is not None:
-            self._worker.job_observer.job_started(name)
-
-
-def _processing(job: Job, now: int) -> str:
-    return f"Processing {job.queue} since {now} [{job.payload.class_name}]"

@@ -12,17 +12,25 @@ class Title:
 
     def __init__(self, prefix: str) -> None:
         """``prefix`` stands before every title (RESQUE_PROCLINE_PREFIX)."""
-        self._prefix = prefix
+        self._start = f"{printable(prefix)}resque-{__version__}: "
 
     def show(self, what: str) -> None:
         """Set this process's title."""
-        set_title(self.of(what))
+        self.put(self.of(what))
+
+    @staticmethod
+    def put(title: str) -> None:
+        """Set this process's title to one that ``of`` has returned."""
+        set_title(title)
 
     def of(self, what: str) -> str:
         """Return a title; names that come from the server are cut and made printable."""
-        return f"{printable(self._prefix)}resque-{__version__}: {printable(what)}"
+        return self._start + printable(what)
 
 
 def printable(text: str) -> str:
     """Return text for one line of a terminal: cut, and without anything that moves the cursor."""
-    return "".join(c if c.isprintable() else "?" for c in text[:_LONGEST])
+    text = text[:_LONGEST]
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -96,6 +96,10 @@ class Worker:
         settings = worker_settings()
         #: Whether each job gets a process of its own; without, a job can take the worker along.
         self.fork_per_job = settings.fork_per_job
+        #: How many jobs, and seconds, such a process may go on for with others before it is
+        #: replaced; None: it has one job only, or, if the other is set, that alone counts.
+        self.jobs_per_fork = settings.jobs_per_fork
+        self.seconds_per_fork = settings.seconds_per_fork
         #: Seconds a job that is to be ended has from TERM to KILL.
         self.term_timeout = settings.term_timeout
         #: Seconds it has before that, to end by itself.

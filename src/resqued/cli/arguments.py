@@ -12,6 +12,8 @@ HELP = f"""{USAGE}
     -h, --help                       Show this message
     -v, --version                    Show the version
         --test                       Report which workers would start
+        --memory                     With --test: and what memory they would share and own
+        --json                       With --memory: print that as JSON
         --fast-exit                  Exit quickly on SIGQUIT, SIGTERM
     -p, --pidfile PIDFILE            Store the pid of the master process in PIDFILE
     -l, --logfile LOGFILE            Write output to LOGFILE instead of stdout
@@ -20,11 +22,14 @@ HELP = f"""{USAGE}
         --embedded [DIR]             Run a private Valkey server for these workers
 
 To stop a running one, and wait until it is gone:
-    resqued quit-and-wait PIDFILE [--grace-period SECONDS] [--quiet]"""
+    resqued quit-and-wait PIDFILE [--grace-period SECONDS] [--quiet]
+
+To see what memory the processes of a running one share and own:
+    resqued memory PIDFILE [--json]"""
 
 _SHORT = "hvp:l:D"
 _LONG = ["help", "version", "test", "fast-exit", "pidfile=", "logfile=", "daemonize"]
-_LONG += ["boot-timeout="]
+_LONG += ["boot-timeout=", "memory", "json"]
 #: About 11 days, as in config files; the kernel's poll takes no more than 2**31 ms.
 MAX_SECONDS = 1_000_000
 _NEED_A_PATH = ("-p", "--pidfile", "-l", "--logfile")
@@ -42,6 +47,8 @@ class Request:
     wants_help: bool = False
     wants_version: bool = False
     wants_test: bool = False
+    wants_memory: bool = False
+    wants_json: bool = False
     fast_exit: bool = False
     pidfile: str | None = None
     logfile: str | None = None
@@ -67,6 +74,8 @@ def parse(argv: Sequence[str]) -> Request:
         wants_help=_has(values, "-h", "--help"),
         wants_version=_has(values, "-v", "--version"),
         wants_test="--test" in values,
+        wants_memory="--memory" in values,
+        wants_json="--json" in values,
         fast_exit="--fast-exit" in values,
         pidfile=values.get("--pidfile", values.get("-p")),
         logfile=values.get("--logfile", values.get("-l")),
@@ -78,7 +87,16 @@ def parse(argv: Sequence[str]) -> Request:
     if not paths and not (request.wants_help or request.wants_version):
         taken = f' ("{folder}" was taken as the directory of --embedded)' if folder else ""
         raise UsageError(f"no config file{taken}")
+    _check_company(request)
     return request
+
+
+def one_pidfile(words: Sequence[str]) -> str:
+    """Return the only argument of a command for a running daemon. Raises UsageError."""
+    if len(words) == 1 and words[0]:
+        return words[0]
+    given = (len(words) or "none") if list(words) != [""] else "an empty name"
+    raise UsageError(f"one pidfile is needed, not {given}")
 
 
 def seconds(text: str) -> float | None:
@@ -88,6 +106,14 @@ def seconds(text: str) -> float | None:
     except ValueError:
         return None
     return number if 0 <= number <= MAX_SECONDS else None  # NaN is on neither side
+
+
+def _check_company(request: Request) -> None:
+    """Refuse an option that means nothing without another. Raises UsageError."""
+    if request.wants_memory and not request.wants_test:
+        raise UsageError("option --memory is for --test")
+    if request.wants_json and not request.wants_memory:
+        raise UsageError("option --json is for --memory")
 
 
 def _boot_timeout(text: str) -> float:

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from signal import Signals
 
-from resqued.cli.arguments import MAX_SECONDS, UsageError, seconds
+from resqued.cli.arguments import MAX_SECONDS, UsageError, one_pidfile, seconds
 from resqued.clock import Clock, MonotonicClock
 from resqued.exit_codes import ExitCode
 from resqued.process.holder import HolderError, find_holder
@@ -77,11 +77,8 @@ def parse(argv: Sequence[str]) -> Order:
         raise UsageError(str(error)) from None
     values = dict(options)
     wants_help = "-h" in values or "--help" in values
-    if not wants_help and not (len(words) == 1 and words[0]):
-        given = (len(words) or "none") if words != [""] else "an empty name"
-        raise UsageError(f"one pidfile is needed, not {given}")
     return Order(
-        pidfile=words[0] if words else "",
+        pidfile="".join(words[:1]) if wants_help else one_pidfile(words),
         grace_period=_grace_period(values.get("--grace-period", "30")),
         is_quiet="-q" in values or "--quiet" in values,
         wants_help=wants_help,

@@ -28,6 +28,8 @@ class WorkerLimits:
     """
 
     timeout: float | None = None  #: seconds for one job
+    jobs_per_fork: int | None = None  #: so many jobs share a forked process, one after another
+    seconds_per_fork: float | None = None  #: ... or those of so many seconds
     max_jobs: int | None = None  #: then the worker leaves for a fresh one
     max_age: float | None = None  #: seconds; the same
     max_memory: int | None = None  #: bytes of private memory; the same

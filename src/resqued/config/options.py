@@ -18,6 +18,8 @@ class WorkerOptions(TypedDict, total=False):
     on_worker_death: DeathPolicy  #: what becomes of the job of a worker that dies
     max_deaths: int  #: so many workers killed, a job is not put back again
     timeout: float | None  #: seconds that one job may take
+    jobs_per_fork: int | None  #: so many jobs share a forked process, one after another
+    seconds_per_fork: float | None  #: ... or those of so many seconds
     max_jobs: int | None  #: the worker leaves for a fresh one after so many jobs
     max_age: float | None  #: ... after so many seconds
     max_memory: int | str | None  #: ... at so much private memory: bytes, or "200MB"
@@ -44,6 +46,8 @@ WORKER_CHECKS: Final[Checks] = {
     "on_worker_death": values.complaint_about_policy,
     "max_deaths": values.complaint_about_deaths,
     "timeout": values.complaint_about_limit,
+    "jobs_per_fork": values.complaint_about_max_jobs,
+    "seconds_per_fork": values.complaint_about_limit,
     "max_jobs": values.complaint_about_max_jobs,
     "max_age": values.complaint_about_max_age,
     "max_memory": values.complaint_about_memory,

@@ -92,7 +92,7 @@ def complaint_about_limit(seconds: object) -> str | None:
 
 
 def complaint_about_max_jobs(count: object) -> str | None:
-    """A worker does at least one job; None is as if not given."""
+    """A process does at least one job; None is as if not given."""
     if count is None or (_is_whole(count) and count >= 1):
         return None
     return "must be a whole number, 1 or more"

@@ -11,6 +11,7 @@ from resqued.config.model import WorkerSpec
 from resqued.process import reaper, signals, stack
 from resqued.process.reaper import ExitStatus
 from resqued.process.spawn import fork_child
+from resqued.worker.board import JobInHand
 from resqued.worker.gate import Gate
 from resqued.worker.summary import WorkerSummary
 
@@ -52,13 +53,17 @@ class Process:
         self.is_watched = False  #: whether the master has said that it watches it
         self.failure: str | None = None  #: what it has said of why it cannot start
         self.name: str | None = None  #: under which it has said that it is known
-        self.job: str | None = None  #: what it has said that it works on
-        self.job_since = 0.0  #: when it has said so
         self.enforces = False  #: whether it ends a job by itself whose time is over
         self.is_recycled = False  #: whether it has said that it leaves for a fresh one
-        self.ended_at: float | None = None  #: when the next is done to it, its job being overdue
+        self.overdue: JobInHand | None = None  #: the job that takes too long
+        self.ended_at = 0.0  #: when the next is done to it for that
         self.is_terminated = False  #: whether it got TERM for that
         self.status: ExitStatus | None = None  #: how it has ended
+
+    @property
+    def job(self) -> JobInHand | None:
+        """What it has in hand, or had when it ended."""
+        return self.gate.board.read()
 
     @property
     def may_have_left_a_job(self) -> bool:
@@ -88,25 +93,20 @@ class Process:
             case "recycled", [str()]:
                 self.is_recycled = True
             case _:
-                self._take_job(what, rest)
-
-    def _take_job(self, what: object, rest: list[object]) -> None:
-        match what, rest:
-            case "job", [str(name)]:
-                self.has_begun = True
-                self.job = name
-                self.job_since = self._clock.now()
-                self._spare()
-            case "idle", []:
-                self.job = None
-                self._spare()
-            case _:
                 pass  # a worker of a factory may say what it likes
 
-    def _spare(self) -> None:
-        """Forget the job that took too long, if it has come to its end after all."""
-        if not self.is_terminated:
-            self.ended_at = None
+    def overdue_in(self, limit: float) -> float:
+        """Seconds until its job has taken longer than that, or the next is done to it for that.
+
+        Without a job it is the time that one which begins just now has.
+        """
+        job = self.job
+        if self.overdue is not None and not self.is_terminated and job != self.overdue:
+            self.overdue = None  # it has come to its end after all
+        if self.overdue is not None:
+            return max(0.0, self.ended_at - self._clock.now())
+        since = self._clock.now() if job is None else job.since
+        return max(0.0, since + limit - self._clock.now())
 
 
 class WorkerSlot:
@@ -200,11 +200,7 @@ class WorkerSlot:
         process, limit = self.process, self.spec.limits.timeout
         if process is None or not self.is_occupied or limit is None or process.enforces:
             return None
-        if process.ended_at is not None:
-            return max(0.0, process.ended_at - self._clock.now())
-        if process.job is None:
-            return None
-        return max(0.0, process.job_since + limit - self._clock.now())
+        return process.overdue_in(limit)
 
     def end_if_overdue(self, stop_timeout: float) -> None:
         """Have a worker leave whose job takes too long: TERM, and KILL after ``stop_timeout``.
@@ -215,7 +211,8 @@ class WorkerSlot:
         if process is None or self.overdue_in != 0.0:
             return
         now = self._clock.now()
-        if process.ended_at is None:
+        if process.overdue is None:
+            process.overdue = process.job
             stack.ask(process.pid)
             process.ended_at = now + stack.PATIENCE
             return
@@ -224,7 +221,7 @@ class WorkerSlot:
             "Worker %d for %s has had %.200r for more than %g s: %s",
             process.pid,
             ",".join(self.spec.queues),
-            process.job,
+            process.overdue.name,
             self.spec.limits.timeout,
             number.name,
         )

@@ -6,6 +6,8 @@ from signal import Signals
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+#: Found once, here: to look it up again would cost each forked child 50 pages.
+_PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 def become_subreaper() -> bool:
@@ -42,6 +44,4 @@ def prefer_for_oom(step: int) -> None:
 
 
 def _prctl(option: int, value: int) -> bool:
-    if sys.platform != "linux":
-        return False
-    return bool(ctypes.CDLL(None).prctl(option, value, 0, 0, 0) == 0)
+    return _PRCTL is not None and bool(_PRCTL(option, value, 0, 0, 0) == 0)

@@ -2,11 +2,13 @@
 
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from signal import Signals
-from types import FrameType, TracebackType
-from typing import Self
+from types import FrameType, MappingProxyType, TracebackType
+from typing import Self, TypeAlias
+
+Handler: TypeAlias = Callable[[int, FrameType | None], object]
 
 #: Every signal that a process of ours ever handles; what a child resets, and what is blocked
 #: while a process forks or starts. Of those that come together, CONT is the last to be obeyed: a
@@ -33,8 +35,14 @@ class SignalInbox:
     thread.
     """
 
-    def __init__(self, wanted: Iterable[Signals]) -> None:
+    def __init__(
+        self,
+        wanted: Iterable[Signals],
+        handlers: Mapping[Signals, Handler] = MappingProxyType({}),
+    ) -> None:
+        """``handlers`` are for signals that must interrupt what runs; of the others none acts."""
         self._wanted = tuple(wanted)
+        self._handlers = handlers
         self._reader, self._writer = -1, -1
         self._former: dict[Signals, object] = {}
         self._former_wakeup = -1
@@ -47,7 +55,7 @@ class SignalInbox:
         # A full pipe already means "awake": the byte that does not fit may be dropped.
         self._former_wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         for number in self._wanted:
-            self._former[number] = signal.signal(number, _wake)
+            self._former[number] = signal.signal(number, self._handlers.get(number, _wake))
         self._former_mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, self._wanted)
         return self
 
@@ -100,14 +108,27 @@ def ignore(number: Signals) -> None:
     signal.signal(number, _wake)
 
 
+def deafen() -> None:
+    """Have signals wake nobody in a forked child whose handlers do nothing else; first of all.
+
+    For a child that costs next to nothing: to reset handlers takes longer than many a job.
+    """
+    signal.set_wakeup_fd(-1)
+
+
+def reset(number: Signals) -> None:
+    """Give a signal its default meaning."""
+    signal.signal(number, signal.SIG_DFL)
+
+
 def reset_for_child() -> None:
     """Undo the parent's handlers in a forked child, before anything else runs there.
 
     Without this the child would go on writing its signals into the parent's pipe.
     """
-    signal.set_wakeup_fd(-1)
+    deafen()
     for number in HANDLED:
-        signal.signal(number, signal.SIG_DFL)
+        reset(number)
 
 
 def send(pid: int, number: Signals) -> None:
@@ -139,11 +160,16 @@ def block() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
 
 
+def unblock(former: Iterable[int]) -> None:
+    """Put back the mask that ``blocked`` has yielded; in a forked child."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, former)
+
+
 @contextmanager
 def blocked() -> Iterator[set[Signals]]:
     """Hold every handled signal back meanwhile; yields the mask from before."""
     former = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
     try:
-        yield {Signals(number) for number in former if number in HANDLED}
+        yield former  # type: ignore[misc] # a number without a name is none of ours
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, former)

@@ -13,27 +13,30 @@ from resqued.process import signals
 from resqued.process.start_context import StartContext
 
 
-def fork_child(body: Callable[[], int]) -> int:
+def fork_child(body: Callable[[], int], *, keeps_handlers: bool = False) -> int:
     """Fork; the child runs ``body`` and exits with what it returns. Returns the child's pid.
 
-    The child starts with default signal handlers and the parent's signal mask, and never comes
-    back up the parent's stack: it leaves through ``os._exit``, an exception after printing its
-    traceback. Raises OSError if the kernel has no room for another process.
+    The child starts with the parent's signal mask, and with default signal handlers, or, if it
+    ``keeps_handlers``, with the parent's, which wake nobody there. It never comes back up the
+    parent's stack: it leaves through ``os._exit``, an exception after printing its traceback.
+    Raises OSError if the kernel has no room for another process.
     """
+    begin = signals.deafen if keeps_handlers else signals.reset_for_child
     with signals.blocked() as mask:
         _flush_streams()  # or the child would write what the parent has in its buffers again
         pid = os.fork()
         if pid == 0:
-            _run_child(body, mask)
+            _run_child(begin, body, mask)
     return pid
 
 
-def _run_child(body: Callable[[], int], mask: set[signal.Signals]) -> NoReturn:
+def _run_child(
+    begin: Callable[[], None], body: Callable[[], int], mask: set[signal.Signals]
+) -> NoReturn:
     code: int = ExitCode.FAILED
     try:
-        signals.reset_for_child()
-        allowed = set(signals.HANDLED) - mask
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, allowed)
+        begin()
+        signals.unblock(mask)
         code = body()
     except SystemExit as leaving:
         code = _exit_code(leaving)

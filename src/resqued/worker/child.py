@@ -68,7 +68,7 @@ def run_worker(task: WorkerTask) -> int:
         return ExitCode.OK
     kernel.outlive_parent()
     set_title(starting)
-    report.connect(task.ticket.say)
+    report.connect(task.ticket)
     lifeline.signal_at_end(task.lifeline, Signals.SIGQUIT)
     worker.work(task.spec.interval)
     return ExitCode.OK
@@ -109,22 +109,26 @@ class _Observer:
 
     def __init__(self, follow_log: Callable[[], None]) -> None:
         self._follow_log = follow_log
+        self._has_begun = False
 
     def known_as(self, name: str) -> None:
         """Called once, in the worker, with the id that it takes, before it uses it."""
         report.known_as(name)
 
     def work_begun(self) -> None:
-        """Called once, in the worker, when it has registered and waits for jobs."""
+        """Called in the worker when it has registered and waits for jobs."""
+        self._has_begun = True
         report.work_begun()
 
     def job_started(self, name: str) -> None:
-        """Called before each job, in the worker."""
+        """Called before each job, in the worker or in the process of its jobs."""
+        if not self._has_begun:
+            self.work_begun()
         self._follow_log()
         report.job_started(name)
 
     def job_finished(self) -> None:
-        """Called after each job, in the worker."""
+        """Called after each job, likewise."""
         report.job_finished()
         self._follow_log()
 

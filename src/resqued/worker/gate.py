@@ -3,40 +3,45 @@
 A worker that is built waits at the gate. It is let through only when the master has it on its
 list, and a worker whose listener has died meanwhile finds the gate closed and leaves. So no
 worker ever works that the master does not count. Afterwards the worker says over the same socket
-which job it has started and finished, if it likes.
+what its listener must hear at once; which job it has in hand, it writes on a board (``board``).
 
 Lines of JSON, from the worker: ``["ready"]``, or ``["ready", "announces"]`` if it will say when it
 has begun to work, before it ``["enforces"]`` if it will end by itself a job whose time is over,
-``["failed", reason]``, ``["known", name]``, ``["working"]``, ``["job", name]``, ``["idle"]``,
-``["recycled", reason]``. From the listener: a single byte, go.
+``["failed", reason]``, ``["known", name]``, ``["working"]``, ``["recycled", reason]``. From the
+listener: a single byte, go.
 """
 
 import json
 import socket
 from typing import Any
 
+from resqued.clock import Clock, MonotonicClock
 from resqued.process import lifeline
+from resqued.worker.board import Board
 
 _GO = b"+"
 _CHUNK = 65536
-#: Characters of a reason or a job's name that are passed on; far less than the socket holds.
+#: Characters of a reason or a name that are passed on; far less than the socket holds.
 _MAX_TEXT = 20_000
 
 
 class Gate:
     """The listener's end."""
 
-    def __init__(self, end: socket.socket) -> None:
+    def __init__(self, end: socket.socket, board: Board) -> None:
+        """``board`` is where the worker writes which job it has."""
+        self.board = board
         self._socket = end
         self._socket.setblocking(False)
         self._incoming = b""
         self.is_closed = False  #: whether the worker is gone, or has closed its end
 
     @classmethod
-    def pair(cls) -> tuple["Gate", "Ticket"]:
-        """Return the listener's end and the worker's."""
+    def pair(cls, clock: Clock | None = None) -> tuple["Gate", "Ticket"]:
+        """Return the listener's end and the worker's, to be forked. Raises OSError."""
+        board = Board(clock or MonotonicClock())
         ours, theirs = socket.socketpair()
-        return cls(ours), Ticket(theirs)
+        return cls(ours, board), Ticket(theirs, board)
 
     def fileno(self) -> int:
         """Return the descriptor, readable when the worker has something to say or is gone."""
@@ -70,7 +75,9 @@ class Gate:
 class Ticket:
     """The worker's end."""
 
-    def __init__(self, end: socket.socket) -> None:
+    def __init__(self, end: socket.socket, board: Board) -> None:
+        """``board`` is where the worker writes which job it has."""
+        self.board = board
         self._socket = end
 
     def is_valid(self) -> bool:

@@ -22,6 +22,10 @@ from jobs import note
 def mark(number):
     note("done", f"{number} {os.getppid()}")
 
+@resque.job(queue="q", name="Own")
+def own(number):
+    note("own", f"{number} {os.getpid()}")
+
 @resque.job(queue="q", name="Stuck")
 def stuck():
     note("begun", f"{os.getpid()} {os.getppid()}")
@@ -73,6 +77,18 @@ def test_a_pool_that_is_recycled(daemon: Daemon, client: Resque, start: Callable
     assert not re.search("WARNING|ERROR|Traceback|next start in", daemon.log)
     assert len(re.findall(r"leaves for a fresh one: 3 jobs done \(max_jobs\)", daemon.log)) >= 2
     assert client.worker_ids() == []
+
+
+def test_jobs_that_share_a_process(daemon: Daemon, client: Resque, start: Callable[[str], None]):
+    """As many as the pool says, and no more."""
+    for number in range(10):
+        client.enqueue_to("q", "Own", number)
+    start("worker_pool(1, 'q', interval=0.1, jobs_per_fork=4)\n")
+    daemon.wait_until(lambda: daemon.read("own").count("\n") == 10, "ten jobs")
+    numbers, pids = zip(*(line.split() for line in daemon.read("own").splitlines()), strict=True)
+    assert list(map(int, numbers)) == list(range(10))
+    assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [4, 4, 2]
+    assert daemon.stop() == 0
 
 
 def test_a_job_that_takes_too_long(daemon: Daemon, client: Resque, start: Callable[[str], None]):

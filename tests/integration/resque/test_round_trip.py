@@ -28,9 +28,9 @@ def test_a_job_gets_the_arguments_it_was_given(application, args):
 
     application.registry.declare(queue="q", name="Any", enqueue=lambda *_: True)(job)
     application.enqueue_to("q", "Any", *args)
-    reserved = queues.reserve(client.server, client.keys, "h:1:q", ["q"], 0)
+    reserved = queues.Reservation(client.keys, "h:1:q", ["q"]).take(client.server, 0)
     perform.perform(Payload.decode(reserved.element), client.registry)
-    held = queues.reserve(client.server, client.keys, "h:1:q", [], 0)
+    held = queues.Reservation(client.keys, "h:1:q", []).take(client.server, 0)
     workers.finish(client.server, client.keys, "h:1:q", held.number)
     assert [repr(list(given)) for given in performed] == [repr(args)]
     assert held == reserved

@@ -12,6 +12,8 @@ def test_an_empty_environment():
     settings = environment.worker_settings({})
     assert settings == environment.WorkerSettings(
         fork_per_job=True,
+        jobs_per_fork=None,
+        seconds_per_fork=None,
         graceful_term=False,
         run_at_exit_hooks=False,
         term_timeout=4.0,
@@ -27,6 +29,21 @@ def test_an_empty_environment():
 def test_only_the_exact_word_turns_forks_off(value, forks):
     """As Ruby reads it."""
     assert environment.worker_settings({"FORK_PER_JOB": value}).fork_per_job is forks
+
+
+def test_several_jobs_per_fork():
+    """Numbers; without a value they are as if not given."""
+    settings = environment.worker_settings({"JOBS_PER_FORK": "50", "SECONDS_PER_FORK": "2.5"})
+    assert (settings.jobs_per_fork, settings.seconds_per_fork) == (50, 2.5)
+    settings = environment.worker_settings({"JOBS_PER_FORK": "", "SECONDS_PER_FORK": ""})
+    assert (settings.jobs_per_fork, settings.seconds_per_fork) == (None, None)
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "many", " 5", "²", "9" * 100])
+def test_a_number_of_jobs_that_is_none(value):
+    """The error names the variable and what it says."""
+    with pytest.raises(EnvironmentValueError, match=r"JOBS_PER_FORK=.*: is no number of jobs"):
+        environment.worker_settings({"JOBS_PER_FORK": value})
 
 
 @pytest.mark.parametrize("value", ["1", "0", "", "false"])

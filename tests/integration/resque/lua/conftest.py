@@ -16,7 +16,7 @@ def reserve(client):
     """Reserve for one worker, as it does."""
 
     def run(*names, worker_id=WORKER, done=None):
-        return queues.reserve(client.server, client.keys, worker_id, names, NOW, done=done)
+        return queues.Reservation(client.keys, worker_id, names).take(client.server, NOW, done=done)
 
     return run
 

@@ -189,7 +189,9 @@ def test_two_workers_never_get_the_same_element(client, push, tmp_path):
         worker_id = f"host:{os.getpid()}:a,b"
         with file.open("wb") as output:
             while isinstance(
-                job := queues.reserve(client.server, client.keys, worker_id, ["a", "b"], 0),
+                job := queues.Reservation(client.keys, worker_id, ["a", "b"]).take(
+                    client.server, 0
+                ),
                 Reserved,
             ):
                 output.write(job.element + b"\n")

@@ -21,7 +21,7 @@ def dead(client, store):
     def run(element=ELEMENT, max_deaths=None):
         store.push("q", element)
         store.call("SADD", store.keys.workers, ID)
-        queues.reserve(client.server, client.keys, ID, ["q"], 0.0)
+        queues.Reservation(client.keys, ID, ["q"]).take(client.server, 0.0)
         if max_deaths is not None:
             store.call("HSET", store.keys.deaths_allowed, ID, max_deaths)
 

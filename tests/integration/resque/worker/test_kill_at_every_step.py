@@ -42,12 +42,19 @@ class Life:
 
     patterns: Sequence[str] = (QUEUE,)
     fails: bool = False
+    jobs_per_fork: int = 1
+
+    def prepare(self, worker):
+        """Set the worker up."""
+        worker.jobs_per_fork = self.jobs_per_fork
 
 
 LIVES = [
     pytest.param(Life(), id="success"),
     pytest.param(Life(fails=True), id="failure"),
     pytest.param(Life(["*"]), id="wildcard"),
+    pytest.param(Life(jobs_per_fork=9), id="series"),
+    pytest.param(Life(jobs_per_fork=9, fails=True), id="series failure"),
 ]
 
 
@@ -91,7 +98,8 @@ class Stage:
         self.store.push(QUEUE, JOB)
         namespace = self.store.keys.namespace
         client = Resque(connect(proxy.url), self.application.registry, namespace)
-        return self.start_worker(*life.patterns, client=client, interval=0)
+        order = {"client": client, "interval": 0, "prepare": life.prepare}
+        return self.start_worker(*life.patterns, **order)
 
     def succeed(self, life):
         """Have another worker look for dead ones, and work what is left."""

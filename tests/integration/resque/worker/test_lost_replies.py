@@ -15,17 +15,17 @@ def lose_a_reply(*, was_sent, number=None):
     """Return what makes a worker's first look fail; it gets the signal ``number`` meanwhile."""
 
     def prepare(_worker):
-        original = queues.reserve
+        original = queues.Reservation.take
 
         def reserve(*args, **options):
-            queues.reserve = original
+            queues.Reservation.take = original
             if was_sent:
                 assert original(*args, **options) is not None
             if number is not None:
                 os.kill(os.getpid(), number)
             raise ServerUnavailable("the server", "lost on purpose", was_sent=was_sent)
 
-        queues.reserve = reserve  # in the worker's process only
+        queues.Reservation.take = reserve  # in the worker's process only
 
     return prepare
 

@@ -43,7 +43,7 @@ def die(client, store):
         store.call("SET", client.keys.worker_started(ID), "2026-11-23 18:39:53 +0000")
         if element is not None:
             store.call("LPUSH", client.keys.queue(queue), element)
-            reserved = queues.reserve(client.server, client.keys, ID, [queue], 0.0)
+            reserved = queues.Reservation(client.keys, ID, [queue]).take(client.server, 0.0)
             assert reserved == queues.Reserved(queue, element)
 
     return run

@@ -109,13 +109,18 @@ def test_a_job_killed_when_it_is_done(declare, start_worker, store):
     def perform(): ...
 
     def prepare(worker):
-        post = worker.client.server.post
+        posting = worker.client.server.posting
 
-        def post_and_die(*args):
-            assert post(*args)
-            os.kill(os.getpid(), signal.SIGKILL)
+        def deadly(*args):
+            post = posting(*args)
 
-        worker.client.server.post = post_and_die
+            def post_and_die():
+                assert post()
+                os.kill(os.getpid(), signal.SIGKILL)
+
+            return post_and_die
+
+        worker.client.server.posting = deadly
 
     store.push("q", *[b'{"class":"J","args":[]}'] * 3)
     assert start_worker("q", interval=0, prepare=prepare).wait() == 0

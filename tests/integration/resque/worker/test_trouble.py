@@ -10,7 +10,7 @@ import pytest
 from resque.client import Resque
 from resque.store.address import Address
 from resque.store.connection import Connection
-from resque.worker import performing
+from resque.worker import series
 from tests.support import waiting
 from tests.support.proxy import Proxy
 from tests.support.server import ValkeyServer
@@ -349,7 +349,7 @@ def test_a_failure_that_cannot_be_counted(start, scene, failing):
 
 def give_up_soon(_worker):
     """Have the job's process give up after a second; in the worker's process only."""
-    performing.SAVE_FOR = 1.0
+    series.SAVE_FOR = 1.0
 
 
 def test_a_failure_that_waits_for_too_long(start, scene, failing):

@@ -40,7 +40,7 @@ class Story:
 
     def fork(self, work: Callable[[Ticket], int]) -> None:
         """Fork a process that runs ``work`` behind the gate; a canary, for now."""
-        gate, ticket = Gate.pair()
+        gate, ticket = Gate.pair(self.clock)
 
         def body() -> int:
             signals.lead_group()
@@ -176,7 +176,7 @@ def test_an_untold_end_waits_for_its_backoff(story: Story):
 def test_a_recycled_worker_is_followed_at_once(story: Story):
     """Its end was announced; but only the one that it meant, and the next has to say so itself."""
     pauses = []
-    for words, code in [(["recycled", "3 jobs"], 0), (["recycled", "3 jobs"], 1), (["idle"], 0)]:
+    for words, code in [(["recycled", "3 jobs"], 0), (["recycled", "3 jobs"], 1), (["working"], 0)]:
 
         def leave(ticket: Ticket, words: list[str] = words, code: int = code) -> int:
             ticket.say(*words)
@@ -199,7 +199,7 @@ def has_a_job(*first: str) -> Callable[[Ticket], int]:
         for word in first:
             ticket.say(word)
         ticket.wait()
-        ticket.say("job", "Stuck")
+        ticket.board.job_started("Stuck")
         while True:
             signal.pause()
 
@@ -213,7 +213,7 @@ def test_a_job_that_takes_too_long_in_the_worker_s_own_process(story: Story):
     story.start(has_a_job())
     story.watched()
     assert story.reach_gate()
-    assert story.slot.overdue_in is None
+    assert story.slot.overdue_in == 30  # of a job that may have begun just now
     story.hear("job")
     story.clock.turn(29)
     assert story.slot.overdue_in == 1
@@ -257,10 +257,10 @@ def test_a_job_that_ends_just_in_time(story: Story):
 
     def body(ticket: Ticket) -> int:
         ticket.wait()
-        ticket.say("job", "Slow")
+        ticket.board.job_started("Slow")
         signal.sigwait({Signals.SIGUSR1})
-        ticket.say("idle")
-        ticket.say("job", "Next")
+        ticket.board.job_finished()
+        ticket.board.job_started("Next")
         return hang(ticket)
 
     signal.pthread_sigmask(signal.SIG_BLOCK, {Signals.SIGUSR1})
@@ -272,7 +272,7 @@ def test_a_job_that_ends_just_in_time(story: Story):
     story.clock.turn(30)
     story.slot.end_if_overdue(10)
     story.slot.pass_on(Signals.SIGUSR1)
-    wait_until(lambda: story.process.listen() or story.process.job == "Next", "the next job")
+    wait_until(lambda: story.process.job.name == "Next", "the next job")
     assert story.slot.overdue_in == 30
     story.clock.turn(29)
     story.slot.end_if_overdue(10)
@@ -541,10 +541,11 @@ def test_what_a_worker_says_of_its_jobs(story: Story):
 
     def talk(ticket: Ticket) -> int:
         ticket.wait()
-        for what, text in [("job", "A"), ("mood", "good"), ("job", None), ("ready", "twice")]:
+        for what, text in [("mood", "good"), ("job", "B"), ("ready", "twice")]:
             ticket.say(what, text)
+        ticket.board.job_started("A")
         signal.sigwait({signal.SIGQUIT})
-        ticket.say("idle")
+        ticket.board.job_finished()
         signal.pause()
         return 9
 
@@ -553,10 +554,10 @@ def test_what_a_worker_says_of_its_jobs(story: Story):
     story.watched()
     story.reach_gate()
     story.hear("job")
-    assert story.process.job == "A"
+    assert story.process.job.name == "A"
 
     story.slot.pass_on(Signals.SIGQUIT)
-    wait_until(lambda: story.process.listen() or story.process.job is None, "the job's end")
+    wait_until(lambda: story.process.job is None, "the job's end")
     os.kill(story.slot.pid, Signals.SIGKILL)
     story.reap()
 
@@ -578,7 +579,7 @@ def test_what_a_killed_worker_has_left_is_killed(story: Story):
 
     def leave_a_child(ticket: Ticket) -> int:
         if os.fork() == 0:
-            ticket.say("job", str(os.getpid()))
+            ticket.board.job_started(str(os.getpid()))
             signal.pause()
         ticket.wait()
         return status
@@ -587,7 +588,7 @@ def test_what_a_killed_worker_has_left_is_killed(story: Story):
     for status in (-Signals.SIGKILL, 5, 0):
         story.start(leave_a_child)
         story.hear("job")
-        left.append(os.pidfd_open(int(story.process.job or "")))
+        left.append(os.pidfd_open(int(story.process.job.name)))
         if status < 0:
             os.kill(story.slot.pid, Signals.SIGKILL)
             story.watched()

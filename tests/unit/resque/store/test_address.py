@@ -1,3 +1,4 @@
+import time
 from contextlib import suppress
 
 import pytest
@@ -186,3 +187,21 @@ def test_never_fails_otherwise(start, text):
     """Any text is an address or an AddressError."""
     with suppress(AddressError):
         assert str(Address.parse(start + text))
+
+
+@pytest.mark.parametrize("start", ["?", "?pass", "redis://?pass?"])
+def test_a_long_address_is_refused_at_once(start):
+    """The time it takes to hide a password does not grow faster than the text."""
+    url = "/k.sock" + start * 200_000
+    began = time.process_time()
+    with pytest.raises(AddressError):
+        Address.parse(url)
+    assert time.process_time() - began < 2
+
+
+def test_whatever_follows_a_password_s_option_is_hidden():
+    """Also in a text that is no address at all."""
+    with pytest.raises(AddressError) as caught:
+        Address.parse("nonsense?a=1&Sentinel_PASSword=s3cret&b=2?c")
+    assert "s3cret" not in str(caught.value)
+    assert "nonsense?a=1&Sentinel_PASSword=***" in str(caught.value)

@@ -8,14 +8,20 @@ import time
 import pytest
 
 from resque.errors import TermException
-from resque.worker.interruption import EndOfJob, interruptible
+from resque.worker.interruption import EndOfJob, Interruption
+
+MEANT = (signal.SIGTERM,)
 
 
 @pytest.fixture
 def interruption():
-    """The handler of TERM, for one test."""
-    with interruptible([signal.SIGTERM]) as made:
-        yield made
+    """The handler of TERM and USR1, for one test; a job has begun."""
+    made = Interruption()
+    former = {number: signal.signal(number, made) for number in (signal.SIGTERM, signal.SIGUSR1)}
+    made.job_begins(MEANT)
+    yield made
+    for number, handler in former.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -53,3 +59,30 @@ def test_term_that_ended_the_job(interruption):
     began = time.monotonic()
     end.wait(30)
     assert time.monotonic() - began < 10
+
+
+def test_a_job_is_interrupted_once(interruption):
+    """So that it can clean up; and nothing interrupts it that is not meant for it."""
+    signal.raise_signal(signal.SIGUSR1)
+    with pytest.raises(TermException, match="SIGTERM"):
+        signal.raise_signal(signal.SIGTERM)
+    signal.raise_signal(signal.SIGTERM)
+
+
+def test_a_job_that_is_done_is_left_alone(interruption):
+    """The signal is known all the same."""
+    interruption.job_is_done()
+    signal.raise_signal(signal.SIGTERM)
+    assert interruption.has_come
+
+
+def test_term_before_the_job(interruption):
+    """It does not begin; unless that signal was to end only what was running."""
+    interruption.job_is_done()
+    signal.raise_signal(signal.SIGUSR1)
+    interruption.forget(signal.SIGUSR1)
+    interruption.job_begins((signal.SIGTERM, signal.SIGUSR1))
+    interruption.job_is_done()
+    signal.raise_signal(signal.SIGTERM)
+    with pytest.raises(TermException, match="SIGTERM"):
+        interruption.job_begins(MEANT)

@@ -24,7 +24,7 @@ def test_without_limits_never():
     """Nor is anything measured."""
     clock = HandTurnedClock()
     wear = Wear(Recycling(), clock, memory=never)
-    wear.job_done()
+    wear.jobs_done(1)
     clock.turn(1e9)
     assert wear.spent is None
     assert wear.age_left == float("inf")
@@ -33,9 +33,9 @@ def test_without_limits_never():
 def test_after_so_many_jobs():
     """At the last of them, not before."""
     wear = Wear(exact(max_jobs=2), HandTurnedClock(), memory=never)
-    wear.job_done()
+    wear.jobs_done(1)
     assert wear.spent is None
-    wear.job_done()
+    wear.jobs_done(1)
     assert wear.spent == "2 jobs done (max_jobs)"
 
 
@@ -54,9 +54,9 @@ def test_at_so_much_memory():
     sizes = iter([99 * MB, 100 * MB])
     wear = Wear(exact(max_memory=100 * MB), HandTurnedClock(), memory=lambda: next(sizes))
     assert wear.spent is None
-    wear.job_done()
+    wear.jobs_done(1)
     assert wear.spent is None
-    wear.job_done()
+    wear.jobs_done(1)
     assert wear.spent == "100.0 MB of private memory (max_memory)"
     assert wear.spent == "100.0 MB of private memory (max_memory)"
 
@@ -64,9 +64,9 @@ def test_at_so_much_memory():
 def test_memory_that_cannot_be_measured_is_no_reason():
     """The other limits hold."""
     wear = Wear(exact(max_memory=1, max_jobs=2), HandTurnedClock(), memory=lambda: None)
-    wear.job_done()
+    wear.jobs_done(1)
     assert wear.spent is None
-    wear.job_done()
+    wear.jobs_done(1)
     assert wear.spent == "2 jobs done (max_jobs)"
 
 
@@ -82,9 +82,9 @@ def test_each_worker_has_limits_of_its_own(share, jobs):
     wear = Wear(Recycling(max_jobs=100, max_age=1000), clock, draw=draw)
     assert wear.age_left == pytest.approx(share * 1000)
     for _ in range(jobs - 1):
-        wear.job_done()
+        wear.jobs_done(1)
     assert wear.spent is None
-    wear.job_done()
+    wear.jobs_done(1)
     assert wear.spent == f"{jobs} jobs done (max_jobs)"
 
 
@@ -93,7 +93,7 @@ def test_few_jobs_are_exact():
     for _ in range(50):
         wear = Wear(Recycling(max_jobs=1), HandTurnedClock())
         assert wear.spent is None
-        wear.job_done()
+        wear.jobs_done(1)
         assert wear.spent is not None
 
 

@@ -1,8 +1,9 @@
 import pathlib
+import re
 
 import pytest
 
-from resqued.cli import arguments
+from resqued.cli import arguments, memory, quit_and_wait
 from resqued.cli.arguments import Request, UsageError
 
 
@@ -51,6 +52,11 @@ def _folder(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("--embedded resqued", {"embedded": True}),
         ("--embedded plain", {"paths": ("plain",), "embedded": True}),
         ("resqued.py --embedded", {"embedded": True}),
+        ("--test --memory resqued.py", {"wants_test": True, "wants_memory": True}),
+        (
+            "--json --memory --test resqued.py",
+            {"wants_test": True, "wants_memory": True, "wants_json": True},
+        ),
         ("--embedded data resqued.py", {"embedded": True, "embedded_folder": "data"}),
         ("--embedded new/data resqued.py", {"embedded": True, "embedded_folder": "new/data"}),
         ("--embedded=data resqued.py", {"embedded": True, "embedded_folder": "data"}),
@@ -82,6 +88,9 @@ def test_what_each_command_line_asks_for(argv: str, expected: dict[str, object])
         ("resqued.py -p", "option -p requires argument"),
         ("resqued.py --pidfile", "option --pidfile requires argument"),
         ("resqued.py -l", "option -l requires argument"),
+        ("--memory resqued.py", "option --memory is for --test"),
+        ("--test --json resqued.py", "option --json is for --memory"),
+        ("--memory --json resqued.py", "option --memory is for --test"),
         ("--test=yes resqued.py", "option --test must not have an argument"),
         ("--pidfile= resqued.py", "option --pidfile requires a path"),
         ("--logfile= resqued.py", "option --logfile requires a path"),
@@ -101,3 +110,21 @@ def test_the_help_names_every_option():
         assert f"--{name.rstrip('=')}" in arguments.HELP
     for letter in arguments._SHORT.replace(":", ""):
         assert f" -{letter}," in arguments.HELP
+
+
+def test_the_readme_names_every_option_and_command():
+    """In the words of the help."""
+    page = (pathlib.Path(__file__).parents[4] / "README.md").read_text()
+    lines = [line.strip() for line in page.splitlines()]
+    told = [line.strip() for line in arguments.HELP.splitlines() if line.startswith("    ")]
+
+    assert len(told) >= 12
+    assert [line for line in told if line not in lines] == []
+
+
+def test_the_help_names_the_options_of_the_commands():
+    """Each command's own help knows no other."""
+    for name, module in (("quit-and-wait", quit_and_wait), ("memory", memory)):
+        (line,) = re.findall(rf"resqued {name} .*", arguments.HELP)
+        own = set(re.findall(r"--[a-z-]+", module.HELP)) - {"--help"}
+        assert set(re.findall(r"--[a-z-]+", line)) == own

@@ -15,12 +15,12 @@ from resqued.config.source import resolve_path
 from resqued.errors import ResquedError
 
 WORKER_OPTIONS = (
-    "no such option; worker knows interval, max_age, max_deaths, max_jobs, max_memory, "
-    "on_worker_death, shuffle_queues, timeout"
+    "no such option; worker knows interval, jobs_per_fork, max_age, max_deaths, max_jobs, "
+    "max_memory, on_worker_death, seconds_per_fork, shuffle_queues, timeout"
 )
 POOL_OPTIONS = (
-    "no such option; worker_pool knows interval, max_age, max_deaths, max_jobs, max_memory, name, "
-    "on_worker_death, shuffle_queues, timeout"
+    "no such option; worker_pool knows interval, jobs_per_fork, max_age, max_deaths, max_jobs, "
+    "max_memory, name, on_worker_death, seconds_per_fork, shuffle_queues, timeout"
 )
 MEMORY = 'must be a number of bytes, or a size such as "200MB" or "1.5GB"'
 SIZE = "the size must be a whole number from 0 to 100000"
@@ -75,6 +75,11 @@ MISTAKES = [
     # limits
     ("worker(timeout=0)", f"c.py:1: worker(timeout=0): {TIMEOUT}"),
     ('worker_pool(1, timeout="30")', f'c.py:1: worker_pool(timeout="30"): {TIMEOUT}'),
+    (
+        "worker(jobs_per_fork=0)",
+        "c.py:1: worker(jobs_per_fork=0): must be a whole number, 1 or more",
+    ),
+    ("worker(seconds_per_fork=0)", f"c.py:1: worker(seconds_per_fork=0): {TIMEOUT}"),
     ("worker(max_jobs=0)", "c.py:1: worker(max_jobs=0): must be a whole number, 1 or more"),
     ("worker(max_jobs=1.5)", "c.py:1: worker(max_jobs=1.5): must be a whole number, 1 or more"),
     (

@@ -2,6 +2,8 @@ import socket
 
 import pytest
 
+from resqued.clock import MonotonicClock
+from resqued.worker.board import Board
 from resqued.worker.gate import Gate
 
 
@@ -11,10 +13,10 @@ from resqued.worker.gate import Gate
 def test_what_is_no_line_of_the_protocol_is_passed_over(said: bytes):
     """A worker of anybody's factory never ends its listener by what it says."""
     ours, theirs = socket.socketpair()
-    gate = Gate(ours)
-    theirs.sendall(said + b'\n["idle"]\n')
+    gate = Gate(ours, Board(MonotonicClock()))
+    theirs.sendall(said + b'\n["working"]\n')
 
-    assert gate.read() == [["idle"]]
+    assert gate.read() == [["working"]]
 
     gate.close()
     theirs.close()

@@ -1,0 +1,63 @@
+"""The processes that one worker forks: how they come to be, and how it waits for their end."""
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from resque.errors import ResqueError
+from resque.worker.child import JobChild, Limits
+from resque.worker.control import Control
+from resque.worker.deadline import Deadline
+from resque.worker.liveness import Liveness
+from resqued.process.reaper import ExitStatus
+
+if TYPE_CHECKING:
+    from resque.worker.worker import Worker
+
+log = logging.getLogger(__name__)
+
+#: Seconds between tries to fork when the kernel has no room for a process.
+_FORK_PAUSE = 1.0
+
+
+class NoRoomError(ResqueError):
+    """Raised when the worker was told to leave before the kernel had room for the job."""
+
+
+class JobProcesses:
+    """Forks and sees off; nothing else of the worker's runs while it does."""
+
+    def __init__(self, worker: "Worker", control: Control, liveness: Liveness) -> None:
+        """``liveness`` beats meanwhile."""
+        self._worker = worker
+        self._control = control
+        self._liveness = liveness
+
+    def fork(self, body: Callable[[], int], deadline: Deadline | None) -> JobChild:
+        """Fork, as soon as the kernel has room. Raises NoRoomError when told to leave first."""
+        limits = Limits(
+            pre_shutdown=self._worker.pre_shutdown_timeout, term=self._worker.term_timeout
+        )
+        while True:
+            try:
+                return JobChild(body, self._worker.clock, limits, deadline)
+            except OSError as error:
+                log.error("Cannot fork, trying again: %s", error)  # noqa: TRY400 - it says all
+                self._control.wait(_FORK_PAUSE)
+                if self._control.asked:
+                    raise NoRoomError(str(error)) from error
+
+    def see_off(self, child: JobChild, meanwhile: Callable[[], float] | None = None) -> ExitStatus:
+        """Wait for a child's end, whatever is asked meanwhile.
+
+        ``meanwhile`` is called whenever something was, or its own time has come, which it returns
+        in seconds.
+        """
+        while (status := child.reap()) is None:
+            child.end_if_due(wanted=self._control.job_must_end)  # perhaps before the job began
+            moments = [self._liveness.next_beat_in, child.next_step_in]
+            if meanwhile is not None:
+                moments.append(meanwhile())
+            self._control.wait(min(m for m in moments if m is not None))
+            self._liveness.beat_aside_if_due()
+        return status
