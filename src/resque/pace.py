@@ -31,6 +31,11 @@ class Pace:
         return self._pause
 
     @property
+    def longest(self) -> float:
+        """The longest pause, in seconds."""
+        return self._pause if self._growth is None else self._growth.most
+
+    @property
     def is_once(self) -> bool:
         """Whether the worker leaves when its queues are empty."""
         return self._growth is None and self._pause == 0

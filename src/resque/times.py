@@ -16,9 +16,13 @@ def run_at(epoch: float) -> str:
 
 def heartbeat(epoch: float) -> str:
     """Return a heartbeat: ``2026-11-24T00:16:58+05:30``. The time is to be the server's."""
-    local = time.localtime(epoch)
-    offset = time.strftime("%z", local)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", local) + f"{offset[:3]}:{offset[3:5]}"
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(epoch)) + zone(epoch)
+
+
+def zone(epoch: float) -> str:
+    """Return the local zone as a heartbeat shows it: ``+05:30``."""
+    offset = time.strftime("%z", time.localtime(epoch))
+    return f"{offset[:3]}:{offset[3:5]}"
 
 
 def started(epoch: float) -> str:

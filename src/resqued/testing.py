@@ -80,6 +80,7 @@ class FakeWorker:
         self.max_memory: int | None = None
         self.max_deaths: int | None = None
         self.job_observer: Any = None
+        self.baton: Any = None
 
     def work(self, interval: float = 5.0) -> None:
         """Do nothing: there are no jobs in a test of a config file."""

@@ -203,6 +203,9 @@ class Proxy:
                 link.waiting.append((len(self.commands), _packed(command)))
         elif link.is_answered_by(data):
             self._answered(link)
+        elif link.under_way is None:  # a push message, or a part of one
+            link.outbox.append((time.monotonic() + self._delay, link.reply))
+            link.reply = b""
 
     def _answered(self, link: Link) -> None:
         reply, link.reply = link.reply, b""

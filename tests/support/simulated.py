@@ -574,6 +574,7 @@ def _seams(world: World) -> list[tuple[Any, str, Any]]:
     def waiter() -> Waiter:
         return Waiter(world)
 
+    batons = SimpleNamespace(wake=_nothing, keep=_nothing, close=_nothing)
     limits = SimpleNamespace(raise_file_limit=lambda: 1024, refuse_last_files=_nothing)
     sender = SimpleNamespace(send=world.send_signal, send_group=lambda _pid, _number: None)
     return [
@@ -596,6 +597,7 @@ def _seams(world: World) -> list[tuple[Any, str, Any]]:
         (listener_app, "kernel", SimpleNamespace(outlive_parent=_nothing)),
         (listener_app, "run_worker", world.run_worker),
         (listener_workers, "Gate", SimpleNamespace(pair=world.gate_pair)),
+        (listener_workers, "Batons", lambda _groups: batons),
         (listener_workers, "limits", limits),
         (listener_workers, "time_limit", nullcontext),
         (listener_slots, "fork_child", world.fork),

@@ -4,7 +4,8 @@
 -- KEYS  1 worker:<id>, 2 pause-all-workers, 3 stat:processed, 4 stat:processed:<id>,
 --       5... queue:<name> in order of priority
 -- ARGV  1 run_at, 2 number of the job that is done, or nothing,
---       3... the queues' names as JSON, as many as there are queue keys
+--       3... the queues' names as JSON, as many as there are queue keys; then, perhaps, 'watch':
+--       what has no job is read, for a connection that the server tells of changes of what it reads
 -- Returns {'job', number, place of the queue, element}, {'held', number, record}, {'paused'}, or
 -- nil: nothing.
 
@@ -73,6 +74,12 @@ for place = 5, #KEYS do
     redis.call('SET', KEYS[1], '{"queue":' .. ARGV[place - 2] .. ',"run_at":"' .. ARGV[1]
       .. '","payload":' .. as_json(element) .. '}')
     return {'job', number, place - 4, element}
+  end
+end
+if ARGV[#KEYS - 1] == 'watch' then
+  -- LPOP is a write, and the server remembers who has read.
+  for place = 5, #KEYS do
+    redis.call('LLEN', KEYS[place])
   end
 end
 return nil

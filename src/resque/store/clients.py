@@ -84,6 +84,9 @@ class ClientAdapter:
         """Raise: nothing is ever posted."""
         raise RuntimeError("a client of the application posts nothing")
 
+    def tracking(self) -> None:
+        """Return nothing: push messages are the client's own affair, if it gets any."""
+
     def twin(self) -> "ClientAdapter":
         """Return this one: the client has as many connections as it needs."""
         return self

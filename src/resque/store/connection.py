@@ -21,6 +21,7 @@ from resque.store import redirects, sentinels
 from resque.store.address import Address
 from resque.store.script import Script
 from resque.store.sockets import open_socket
+from resque.store.tracking import Tracking
 from resque.store.wire import UnexpectedReplyError, Wire
 from resque.store.words import Reply, Word, pack
 
@@ -92,6 +93,19 @@ class Connection:
             return []
         return _without_error(self._exchange(b"".join(packed), len(packed)))
 
+    def call_behind(
+        self, prelude: Sequence[Sequence[Word]], command: Sequence[Word]
+    ) -> tuple[list[Reply], Reply]:
+        """Send a command in one write behind others which concern the connection alone.
+
+        Returns the replies to those, and to the command, whatever they are: what was run is run,
+        also where the connection was not made ready for it. Where another server is the right
+        one, that is the command's to say. Raises as ``call`` does, but no ReplyError.
+        """
+        data = b"".join(map(pack, (*prelude, command)))
+        *ahead, reply = self._exchange(data, len(prelude) + 1, ahead=len(prelude))
+        return ahead, reply
+
     def run(self, script: Script, keys: Sequence[Word], args: Sequence[Word] = ()) -> Reply:
         """Run a script by its hash, with its text if the server lacks it; raises as ``call``."""
         return script.evaluate(self.call, keys, args)
@@ -124,6 +138,10 @@ class Connection:
             return _without_error(self._guard(wire, lambda: wire.exchange(b"", 1), was_sent=True))[
                 0
             ]
+
+    def tracking(self) -> Tracking:
+        """Return a way of asking here that has the server tell of changes; see ``Tracking``."""
+        return Tracking(self)
 
     def twin(self) -> "Connection":
         """Return another connection to the same server, not opened yet."""
@@ -170,14 +188,16 @@ class Connection:
             self._drop(self._wire)
         return self._lock
 
-    def _exchange(self, data: bytes, replies: int) -> list[Reply]:
+    def _exchange(self, data: bytes, replies: int, *, ahead: int = 0) -> list[Reply]:
+        """The first ``ahead`` replies have nothing to say of which server is the right one."""
         with self._own_lock():
             answers = self._exchange_once(data, replies)
-            if not redirects.are_elsewhere(answers):
+            telling = answers[ahead:]
+            if not redirects.are_elsewhere(telling):
                 return answers
             self._drop(self._wire)
-            self._at = redirects.destination(answers, self._at) or self._at
-            return self._exchange_once(data, replies) if redirects.all_moved(answers) else answers
+            self._at = redirects.destination(telling, self._at) or self._at
+            return self._exchange_once(data, replies) if redirects.all_moved(telling) else answers
 
     def _exchange_once(self, data: bytes, replies: int) -> list[Reply]:
         wire = self._wire

@@ -30,13 +30,11 @@ class Verdict:
     deaths: int = 0  #: how many workers have died in such a job, unless it has changed
 
 
-def allow(server: Server, keys: Keys, worker_id: str, max_deaths: int) -> None:
-    """Have whoever finds this worker dead know that its job is to be put back, so often."""
-    server.call("HSET", keys.deaths_allowed, worker_id, max_deaths)
-
-
 def allowed(server: Server, keys: Keys, worker_id: str | bytes) -> int | None:
-    """Return how often that is; None: not at all, or nobody can read what stands there."""
+    """Return how many workers a job may take along that this one dies of (``workers.register``).
+
+    None: it is not to be put back at all, or nobody can read what stands there.
+    """
     text = server.call("HGET", keys.deaths_allowed, worker_id)
     return int(text) if text and text.isdigit() and len(text) < _MAX_DIGITS else None
 

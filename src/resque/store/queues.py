@@ -10,7 +10,8 @@ from resque.errors import EncodeError
 from resque.keys import Keys
 from resque.ruby_json import encode_json
 from resque.store.script import Script
-from resque.store.server import Server
+from resque.store.server import Server, Speaker
+from resque.store.tracking import Tracking
 from resque.store.words import Word
 
 _RESERVE = Script.load("reserve")
@@ -75,7 +76,7 @@ def forget(server: Server, keys: Keys, queue: str) -> None:
     server.pipeline([("SREM", keys.queues, queue), ("DEL", keys.queue(queue))])
 
 
-def names(server: Server, keys: Keys) -> list[str]:
+def names(server: Speaker, keys: Keys) -> list[str]:
     """Return the queues ever pushed to; a name that is not UTF-8 is no worker's business."""
     found = []
     for name in server.call("SMEMBERS", keys.queues):
@@ -103,16 +104,19 @@ class Reservation:
         self._names = [encode_json(queue) for queue in queues]
         self._second, self._run_at = -1, ""
 
-    def take(self, server: Server, now: float, *, done: int | None = None) -> Reserved | Nothing:
+    def take(self, server: Speaker, now: float, *, done: int | None = None) -> Reserved | Nothing:
         """Take the first job of the first queue that has one; ``now`` is seconds of the epoch.
 
         In the same step the job with the number ``done``, if still in the worker's hands, is
         counted as processed. Safe to repeat after its reply was lost: that counts once, and while
-        the worker has a record, the job in it is returned again.
+        the worker has a record, the job in it is returned again. Through a ``Tracking`` queues
+        without a job are read as well, so that it tells of the next one.
         """
         if int(now) != self._second:  # to write a time takes longer than to tell that it is old
             self._second, self._run_at = int(now), times.run_at(now)
         args = [self._run_at, "" if done is None else done, *self._names]
+        if isinstance(server, Tracking):
+            args.append("watch")
         match server.run(_RESERVE, self._keys, args):
             case [b"job", number, place, element]:
                 return Reserved(self._queues[place - 1], element, number)

@@ -7,10 +7,23 @@ from resque.store.address import Address
 from resque.store.clients import ClientAdapter
 from resque.store.connection import Connection, default_url
 from resque.store.script import Script
+from resque.store.tracking import Tracking
 from resque.store.words import Reply, Word
 
 
-class Server(Protocol):
+class Speaker(Protocol):
+    """One way of asking a server."""
+
+    def call(self, name: Word, *words: Word) -> Reply:
+        """Send one command and return its reply; raises ReplyError, ServerUnavailable."""
+        ...
+
+    def run(self, script: Script, keys: Sequence[Word], args: Sequence[Word] = ()) -> Reply:
+        """Run a script by its hash, with its text if the server lacks it."""
+        ...
+
+
+class Server(Speaker, Protocol):
     """A Redis or Valkey server, through a connection of ours or through a user's own client.
 
     Replies have the same form through either (see ``words.Reply``), and errors are ours.
@@ -21,16 +34,8 @@ class Server(Protocol):
         """Which server it is; its text is for people, and holds no password."""
         ...
 
-    def call(self, name: Word, *words: Word) -> Reply:
-        """Send one command and return its reply; raises ReplyError, ServerUnavailable."""
-        ...
-
     def pipeline(self, commands: Iterable[Sequence[Word]]) -> list[Reply]:
         """Send all commands in one write, read all replies, then raise the first error reply."""
-        ...
-
-    def run(self, script: Script, keys: Sequence[Word], args: Sequence[Word] = ()) -> Reply:
-        """Run a script by its hash, with its text if the server lacks it."""
         ...
 
     def posting(
@@ -46,6 +51,10 @@ class Server(Protocol):
 
     def collect(self) -> Reply:
         """Return the reply to what a child has posted; raises as ``call``."""
+        ...
+
+    def tracking(self) -> Tracking | None:
+        """Return a way of asking that has the server tell of changes; None: there is none."""
         ...
 
     def twin(self) -> "Server":

@@ -1,12 +1,14 @@
 """Workers as the server knows them: registration, heartbeat, the job in hand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from resque import times
 from resque.inspection import shown
 from resque.keys import Keys
 from resque.store.script import Script
 from resque.store.server import Server
+from resque.store.words import Word
 
 _REGISTER = Script.load("register")
 _CLAIM = Script.load("claim")
@@ -14,17 +16,51 @@ _UNREGISTER = Script.load("unregister")
 _FINISH = Script.load("finish")
 
 
-def register(server: Server, keys: Keys, worker_id: str, started: float) -> None:
-    """Make a worker known, or known again, and write its heartbeat.
+@dataclass(frozen=True, slots=True)
+class Roll:
+    """Who was there at one moment, for whoever looks for dead workers."""
+
+    now: float  #: the server's clock, in seconds of the epoch
+    heartbeats: Mapping[bytes, bytes]  #: by worker, registered or not, whoever wrote them
+    ids: Sequence[bytes]  #: of all registered workers, sorted, whoever wrote them
+
+
+def register(
+    server: Server,
+    keys: Keys,
+    worker_id: str,
+    started: float,
+    *,
+    max_deaths: int | None = None,
+    prune_for: int | None = None,
+) -> Roll | None:
+    """Make a worker known, or known again, and write its heartbeat; in one command.
 
     ``started`` is this host's time, the heartbeat has the server's: it is all that a pruner on
-    another host ever learns of a worker's life.
+    another host ever learns of a worker's life. With ``max_deaths`` whoever finds the worker dead
+    knows that its job is to be put back. With ``prune_for`` this worker asks to be the one who
+    looks for dead ones, for so many seconds; a ``Roll`` says that it is.
     """
-    server.run(
+    reply = server.run(
         _REGISTER,
-        [keys.workers, keys.worker_started(worker_id), keys.heartbeats],
-        [worker_id, times.started(started), times.heartbeat(server_time(server))],
+        [
+            keys.workers,
+            keys.worker_started(worker_id),
+            keys.heartbeats,
+            keys.deaths_allowed,
+            keys.prune_lock,
+        ],
+        [
+            worker_id,
+            times.started(started),
+            times.zone(started),
+            *map(_or_nothing, (max_deaths, prune_for)),
+        ],
     )
+    if reply is None:
+        return None
+    now, beats, ids = reply
+    return Roll(now, dict(zip(beats[::2], beats[1::2], strict=True)), sorted(ids))
 
 
 def heartbeat(server: Server, keys: Keys, worker_id: str) -> bytes:
@@ -45,18 +81,6 @@ def unregister(server: Server, keys: Keys, worker_id: str | bytes) -> None:
     stats = [keys.worker_stat(name, "").encode() + raw for name in ("processed", "failed")]
     known = (keys.workers, keys.heartbeats, keys.deaths_allowed)
     server.run(_UNREGISTER, [*known, *own, *stats], [raw])
-
-
-def heartbeats(server: Server, keys: Keys) -> dict[bytes, bytes]:
-    """Return every heartbeat there is, by worker, registered or not, whoever wrote them."""
-    found: dict[bytes, bytes] = server.call("HGETALL", keys.heartbeats)
-    return found
-
-
-def take_prune_lock(server: Server, keys: Keys, worker_id: str, seconds: int) -> bool:
-    """Be the one who looks for dead workers; False if somebody has been it for less than that."""
-    reply = server.call("SET", keys.prune_lock, worker_id, "EX", seconds, "NX")
-    return reply is not None
 
 
 def finish(
@@ -110,6 +134,10 @@ def server_time(server: Server) -> float:
     """Return the server's clock, in seconds of the epoch."""
     seconds, microseconds = server.call("TIME")
     return int(seconds) + int(microseconds) / 1_000_000
+
+
+def _or_nothing(number: int | None) -> Word:
+    return "" if number is None else number
 
 
 def _raw(worker_id: str | bytes) -> bytes:

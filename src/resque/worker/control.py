@@ -7,7 +7,7 @@ from typing import Self
 
 from resque.worker.interruption import Interruption
 from resqued.process.signals import HANDLED, SignalInbox
-from resqued.process.waiter import Waiter
+from resqued.process.waiter import Source, Waiter
 
 
 class Asked(IntEnum):
@@ -70,6 +70,22 @@ class Control:
         """Forget a USR1 that came while there was no job to end."""
         self._must_end_job = False
         self.interruption.forget(Signals.SIGUSR1)
+
+    def wait_for(self, source: Source, seconds: float | None) -> None:
+        """Do the same as ``wait``, but at most until ``source`` is readable."""
+        self._waiter.watch(source)
+        try:
+            self.wait(seconds)
+        finally:
+            self._waiter.forget(source)
+
+    def wait_for_turn(self, source: Source, seconds: float | None) -> None:
+        """Do the same for a source on which others sleep as well; one of them is woken."""
+        self._waiter.watch_shared(source)
+        try:
+            self.wait(seconds)
+        finally:
+            self._waiter.forget_shared(source)
 
     def wait(self, seconds: float | None) -> None:
         """Sleep until a signal comes, the end of a child among them, or the time is over."""

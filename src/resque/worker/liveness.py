@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from resque.burial import Burial
 from resque.errors import DirtyExit, ResqueError
-from resque.store import deaths, workers
+from resque.store import workers
 from resque.store.server import Server
+from resque.store.workers import Roll
 from resque.worker.pruning import Pruner
 
 if TYPE_CHECKING:
@@ -29,11 +30,12 @@ _GRACE = 10.0
 class Liveness:
     """One worker's entries on the server. Every method may raise what the server's calls raise."""
 
-    def __init__(self, worker: "Worker", burial: Burial) -> None:
+    def __init__(self, worker: "Worker", burial: Burial, pruner: Pruner) -> None:
         self._client = worker.client
         self._id = worker.id
         self._clock = worker.clock
         self._burial = burial
+        self._pruner = pruner
         self._interval = worker.heartbeat_interval
         self._max_deaths = worker.max_deaths
         self._started = 0.0
@@ -46,7 +48,7 @@ class Liveness:
         if workers.record(self._client.server, self._client.keys, self._id):
             self._burial.bury(self._id, DirtyExit())
         self._started = self._clock.epoch()
-        self._beat(self._client.server)
+        self._prune(self._beat(self._client.server, looks_around=True))
 
     def unregister(self) -> None:
         """Forget the worker; a job still in its hands is recorded as failed."""
@@ -57,54 +59,44 @@ class Liveness:
         """Seconds until a heartbeat is due."""
         return max(0.0, self._next_beat - self._clock.now())
 
-    def beat_if_due(self) -> None:
-        """Write a heartbeat if it is time; one that fails is left out and tried again soon.
+    def keep_up(self) -> None:
+        """Between two jobs: write a heartbeat, and look for dead workers, as far as it is time.
 
-        Whoever was pruned meanwhile, while the server was away or this host slept, is registered
-        again by it.
+        A heartbeat that fails is left out and tried again soon. Whoever was pruned meanwhile, while
+        the server was away or this host slept, is registered again by it. Who could not reach the
+        server for a while knows nothing of the others, who may have been silent for the same
+        reason: they have two intervals, 10 s at least, to be heard of again.
         """
-        if self.next_beat_in == 0:
-            self._beat_over(self._client.server)
-
-    def _beat_over(self, server: Server) -> None:
-        try:
-            self._beat(server)
-        except ResqueError as error:
-            log.debug("No heartbeat: %s", error)
-            self._next_beat = self._clock.now() + self._interval / _SOONER
+        if self.next_beat_in == 0 or self._clock.now() >= self._next_pruning:
+            self._prune(self._try_to_beat(self._client.server, looks_around=True))
 
     def beat_aside_if_due(self) -> None:
-        """Do the same over a connection of its own: the worker's is a job's to post on."""
+        """During a job: write a heartbeat if it is time, over a connection of its own.
+
+        The worker's is the job's to post on, or another thread's that works.
+        """
         if self.next_beat_in == 0:
             aside = self._client.server.twin()
             try:
-                self._beat_over(aside)
+                self._try_to_beat(aside, looks_around=False)
             finally:
                 if aside is not self._client.server:
                     aside.close()
 
-    def prune_if_due(self, pruner: Pruner) -> None:
-        """Look for dead workers once per heartbeat; the server's troubles put it off.
-
-        Who could not reach the server for a while knows nothing of the others, who may have been
-        silent for the same reason: they have two intervals, 10 s at least, to be heard of again.
-        """
-        if self._clock.now() < self._next_pruning:
-            return
-        self._next_pruning = self._clock.now() + self._interval
-        try:
-            pruner.prune()
-        except ResqueError as error:
-            log.debug("Not pruned: %s", error)
-
     @contextmanager
     def beating(self) -> Iterator[None]:
-        """Write the heartbeats in a thread meanwhile, for a worker that runs jobs itself."""
+        """Write the heartbeats in a thread meanwhile, for a worker that runs jobs itself.
+
+        The thread comes a little late, so that it has something to do during jobs only: a worker
+        that waits for them keeps up by itself, and no connection is opened for it.
+        """
         is_over = threading.Event()
+        late = self._interval / _SOONER
 
         def beat() -> None:
-            while not is_over.wait(self.next_beat_in):
-                self.beat_if_due()
+            while not is_over.wait(self.next_beat_in + late):
+                if self._clock.now() >= self._next_beat + late:
+                    self.beat_aside_if_due()
 
         thread = threading.Thread(target=beat, name="resque heartbeat", daemon=True)
         thread.start()
@@ -114,13 +106,41 @@ class Liveness:
             is_over.set()
             thread.join()
 
-    def _beat(self, server: Server) -> None:
-        if self._max_deaths is not None:  # before it can have a job, and again if it was pruned
-            deaths.allow(server, self._client.keys, self._id, self._max_deaths)
-        workers.register(server, self._client.keys, self._id, self._started)
+    def _try_to_beat(self, server: Server, *, looks_around: bool) -> Roll | None:
+        try:
+            return self._beat(server, looks_around=looks_around)
+        except ResqueError as error:
+            log.debug("No heartbeat: %s", error)
+            self._next_beat = self._clock.now() + self._interval / _SOONER
+            self._next_pruning = max(self._next_pruning, self._next_beat)
+            return None
+
+    def _beat(self, server: Server, *, looks_around: bool) -> Roll | None:
+        """Returns whom to look at, if this worker is the one to look for dead ones."""
         now = self._clock.now()
         if self._last_beat is not None and now - self._last_beat > 2 * self._interval:
             grace = max(2 * self._interval, _GRACE)
             self._next_pruning = max(self._next_pruning, now + grace)
+        asks = looks_around and now >= self._next_pruning
+        roll = workers.register(
+            server,
+            self._client.keys,
+            self._id,
+            self._started,
+            max_deaths=self._max_deaths,
+            prune_for=max(1, int(self._interval)) if asks else None,
+        )
+        if asks:
+            self._next_pruning = now + self._interval
         self._last_beat = now
         self._next_beat = now + self._interval
+        return roll
+
+    def _prune(self, roll: Roll | None) -> None:
+        """Look for dead workers; the server's troubles put it off."""
+        if roll is None:
+            return
+        try:
+            self._pruner.prune(roll)
+        except ResqueError as error:
+            log.debug("Not pruned: %s", error)

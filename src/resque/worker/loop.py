@@ -8,6 +8,7 @@ from resque.errors import DirtyExit
 from resque.pace import Pace
 from resque.store import workers
 from resque.store.queues import Nothing, Reserved
+from resque.worker import identity
 from resque.worker.control import Control
 from resque.worker.liveness import Liveness
 from resque.worker.patience import Patience
@@ -16,10 +17,11 @@ from resque.worker.recycling import Recycling, Wear
 from resque.worker.runner import JobRunner, Tools
 from resque.worker.source import JobSource
 from resque.worker.title import Title
+from resque.worker.vigil import Vigil
 from resque.worker_hooks import Moment
 
 if TYPE_CHECKING:
-    from resque.worker.worker import Worker
+    from resque.worker.worker import Baton, Worker
 
 log = logging.getLogger(__name__)
 
@@ -38,15 +40,15 @@ class Shift:
         self._pace = Pace(interval, worker.growth)
         self._patience = patience
         burial = Burial(worker.client.server, worker.client.keys, self._report_dirty_exit)
-        self._liveness = Liveness(worker, burial)
-        self._pruner = Pruner(
+        pruner = Pruner(
             worker.client,
             worker.id,
             worker.patterns,
             burial,
             prune_interval=worker.prune_interval,
-            lock_seconds=worker.heartbeat_interval,
         )
+        self._liveness = Liveness(worker, burial, pruner)
+        self._vigil = Vigil(worker.client.server, control, _baton_of(worker), self._pace.longest)
         self._source = JobSource(worker)
         self._wear = _wear_of(worker)
         self._runner = JobRunner(
@@ -69,7 +71,6 @@ class Shift:
         """Work until told to leave. Raises GaveUpError if the server stays away then."""
         self._title.show("Starting")
         self._worker.hooks.run_safely(Moment.BEFORE_FIRST_FORK)
-        self._liveness.prune_if_due(self._pruner)
         self._patience.insist(self._liveness.register)
         log.debug("Worker %s works", self._worker.id)
         if self._worker.fork_per_job:
@@ -89,6 +90,7 @@ class Shift:
             if not is_told and (reason := self._wear.spent) is not None:
                 self._make_room(reason)
                 break
+        self._vigil.leave()
         self._finish_last()
 
     def _make_room(self, reason: str) -> None:
@@ -102,8 +104,7 @@ class Shift:
         self._control.look()
         if self._control.asked:
             return
-        self._liveness.beat_if_due()
-        self._liveness.prune_if_due(self._pruner)
+        self._liveness.keep_up()
         if self._control.is_paused:
             self._pause()
             return
@@ -111,6 +112,7 @@ class Shift:
         self._done = None
         match found:
             case Reserved() as reserved:
+                self._vigil.leave()
                 self._has_worked = True
                 self._pace.worked()
                 self._done = self._runner.run(reserved)
@@ -125,11 +127,11 @@ class Shift:
             self._patience.insist(lambda: workers.finish(server, keys, self._worker.id, number))
 
     def _reserve(self) -> Reserved | Nothing:
-        if (
-            self._control.asked
-        ):  # nothing new; only what a reply that was lost has left in our hands
+        through = self._vigil.begin_look()
+        if self._control.asked:
+            # Nothing new; only what a reply that was lost has left in our hands.
             return self._source.held(self._done)
-        return self._source.take(self._done)
+        return self._source.take(self._done, through)
 
     def _report_dirty_exit(self, reserved: Reserved, worker_id: str, error: DirtyExit) -> None:
         self._runner.report_dirty_exit(reserved, worker_id, error)
@@ -144,10 +146,14 @@ class Shift:
         waiting = f"Waiting for {','.join(self._worker.patterns)}"
         self._title.show("Paused" if nothing is Nothing.PAUSED else waiting)
         self._announce()
-        until = self._clock.now() + self._pace.next_pause()
+        until = self._clock.now() + self._vigil.stand(nothing, self._pace.next_pause)
         while (left := until - self._clock.now()) > 0 and not self._is_called:
-            self._control.wait(min(left, self._liveness.next_beat_in, self._wear.age_left))
-            self._liveness.beat_if_due()
+            if self._vigil.is_over():
+                return
+            self._vigil.wait(min(left, self._liveness.next_beat_in, self._wear.age_left))
+            self._liveness.keep_up()
+        if self._is_called:
+            self._vigil.leave()
 
     def _announce(self) -> None:
         """Say, once, that the worker is there for jobs; if it begins with one, that says it."""
@@ -169,8 +175,16 @@ class Shift:
         self._announce()
         while self._control.is_paused and not self._control.asked:
             self._control.wait(self._liveness.next_beat_in)
-            self._liveness.beat_if_due()
+            self._liveness.keep_up()
         self._worker.hooks.run_safely(Moment.AFTER_PAUSE, self._worker)
+
+
+def _baton_of(worker: "Worker") -> "Baton | None":
+    """Return a worker's baton, unless that is of others than those who look for the same jobs."""
+    baton = worker.baton
+    if baton is None or set(identity.queue_patterns(baton.group)) != set(worker.patterns):
+        return None
+    return baton
 
 
 def _wear_of(worker: "Worker") -> Wear:

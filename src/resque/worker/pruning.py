@@ -3,7 +3,7 @@
 import logging
 import re
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from resque import times
 from resque.burial import Burial
@@ -12,6 +12,7 @@ from resque.errors import DecodeError, DirtyExit, PruneDeadWorkerDirtyExit
 from resque.inspection import shown
 from resque.payload import Payload
 from resque.store import queues, workers
+from resque.store.workers import Roll
 from resqued.process.command_line import command_line
 
 log = logging.getLogger(__name__)
@@ -40,32 +41,28 @@ class Pruner:
         burial: Burial,
         *,
         prune_interval: float,
-        lock_seconds: float,
     ) -> None:
-        """Both times are seconds; the second is for how long nobody else looks after us."""
+        """``prune_interval`` is the silence in seconds after which a worker is dead."""
         self._client = client
         self._id = worker_id
         self._patterns = frozenset(patterns)
         self._burial = burial
         self._prune_interval = prune_interval
-        self._lock_seconds = max(1, int(lock_seconds))
 
-    def prune(self) -> None:
-        """Clear dead workers away, unless one did so a moment ago; raises what the server does."""
+    def prune(self, roll: Roll) -> None:
+        """Clear those away that are dead by this roll; raises what the server's calls raise."""
         server, keys = self._client.server, self._client.keys
-        if not workers.take_prune_lock(server, keys, self._id, self._lock_seconds):
-            return
-        silent = list(self._silent(workers.heartbeats(server, keys), workers.server_time(server)))
+        silent = list(self._silent(roll.heartbeats, roll.now))
         for worker_id in silent:
             log.warning("Pruning worker %s, which has been silent for long", shown(worker_id))
             job = _class_in_hand(workers.record(server, keys, worker_id))
             self._burial.bury(worker_id, PruneDeadWorkerDirtyExit(shown(worker_id), job))
-        for worker_id in workers.raw_ids(server, keys):
+        for worker_id in roll.ids:
             if worker_id not in silent and self._is_dead_neighbour(worker_id):
                 log.warning("Pruning worker %s, whose process is gone", shown(worker_id))
                 self._burial.bury(worker_id, DirtyExit())
 
-    def _silent(self, beats: dict[bytes, bytes], now: float) -> Iterator[bytes]:
+    def _silent(self, beats: Mapping[bytes, bytes], now: float) -> Iterator[bytes]:
         """Yield those whose last heartbeat is too old; future ones never are."""
         for worker_id, text in beats.items():
             beat = times.read_heartbeat(text)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from resque.store import queues
 from resque.store.queues import Nothing, Reservation, Reserved
+from resque.store.server import Speaker
 from resque.worker import patterns
 
 if TYPE_CHECKING:
@@ -26,19 +27,25 @@ class JobSource:
         is_dynamic = patterns.is_dynamic(worker.patterns)
         self._of_all = None if is_dynamic else self._reservation(worker.patterns)
 
-    def take(self, done: int | None = None) -> Reserved | Nothing:
-        """Take the next job, and finish the one with the number ``done`` in the same step."""
-        return self._take(self._of_all or self._of_those_there_are(), done)
+    def take(self, done: int | None = None, through: Speaker | None = None) -> Reserved | Nothing:
+        """Take the next job, and finish the one with the number ``done`` in the same step.
+
+        ``through`` is how to ask the server, where that is not as usual.
+        """
+        server = through or self._client.server
+        return self._take(self._of_all or self._of_those_there_are(server), done, server)
 
     def held(self, done: int | None = None) -> Reserved | Nothing:
         """Take nothing new: only what is in the worker's hands already, be it by a lost reply."""
-        return self._take(self._of_none, done)
+        return self._take(self._of_none, done, self._client.server)
 
-    def _take(self, reservation: Reservation, done: int | None) -> Reserved | Nothing:
-        return reservation.take(self._client.server, self._clock.epoch(), done=done)
+    def _take(
+        self, reservation: Reservation, done: int | None, server: Speaker
+    ) -> Reserved | Nothing:
+        return reservation.take(server, self._clock.epoch(), done=done)
 
-    def _of_those_there_are(self) -> Reservation:
-        names = queues.names(self._client.server, self._client.keys)
+    def _of_those_there_are(self, server: Speaker) -> Reservation:
+        names = queues.names(server, self._client.keys)
         return self._reservation(patterns.select(self._patterns, names))
 
     def _reservation(self, names: Sequence[str]) -> Reservation:

@@ -43,6 +43,35 @@ class JobObserver(Protocol):
         ...
 
 
+class Baton(Protocol):
+    """What workers of the same queues share, so that one of those that are idle watches for all.
+
+    It is lost with the process that has it. No method waits.
+    """
+
+    @property
+    def group(self) -> Sequence[str]:
+        """The queues of those who share it, in any order."""
+        ...
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this worker has it."""
+        ...
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable when it is worth while to ``take`` it."""
+        ...
+
+    def take(self) -> bool:
+        """Take it if nobody has it; whether it is this worker's now."""
+        ...
+
+    def give(self) -> None:
+        """Let go of it, or no longer wait for it; another is woken."""
+        ...
+
+
 class Worker:
     """Works the jobs of some queues, one after another, each in a forked child.
 
@@ -97,6 +126,8 @@ class Worker:
         self.max_deaths: int | None = None
         #: Told of each job; the daemon's listener listens here.
         self.job_observer: JobObserver | None = None
+        #: Shared with others, of which one watches for new jobs. None: it watches for itself.
+        self.baton: Baton | None = None
 
     @property
     def enforces_timeout(self) -> bool:
@@ -106,9 +137,11 @@ class Worker:
     def work(self, interval: float = 5.0) -> None:
         """Register, work until told to leave, unregister.
 
-        ``interval`` is the pause in seconds after no queue had a job; with 0 the worker leaves
-        then. QUIT: leave when the job in hand is done. TERM, INT: end it and leave; it is recorded
-        as failed. USR1: end it, and go on. USR2, CONT: take no jobs, and take them again.
+        With an ``interval`` of 0 the worker leaves when no queue has a job. Else the server tells
+        it of new ones; where it does not, this is the pause in seconds until the next look.
+
+        QUIT: leave when the job in hand is done. TERM, INT: end it and leave; it is recorded as
+        failed. USR1: end it, and go on. USR2, CONT: take no jobs, and take them again.
         """
         with Control(graceful_term=self.graceful_term) as control:
             patience = Patience(control, self.clock)

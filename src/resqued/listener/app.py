@@ -16,6 +16,7 @@ from resqued.listener.recovery import Recoveries
 from resqued.listener.workers import Workers
 from resqued.log import LogFile
 from resqued.process import kernel
+from resqued.process.baton import Baton
 from resqued.process.signals import HANDLED, SignalInbox
 from resqued.process.title import set_title
 from resqued.process.waiter import Waiter
@@ -126,7 +127,7 @@ class Listener:
             raise BootError(workers.disproof, is_config_unreadable=False)
 
     def _workers(self, config: Config) -> Workers:
-        def body(spec: WorkerSpec, ticket: Ticket, *, is_canary: bool) -> int:
+        def body(spec: WorkerSpec, ticket: Ticket, baton: Baton | None, *, is_canary: bool) -> int:
             """In the forked child: let go of what is the listener's, then work."""
             self._let_go(workers)
             return run_worker(
@@ -138,6 +139,7 @@ class Listener:
                     file_limit=self._order.file_limit,
                     is_canary=is_canary,
                     follow_log=self._follow_log,
+                    baton=baton,
                 )
             )
 

@@ -12,6 +12,7 @@ from resqued.ipc.channel import Channel
 from resqued.listener.recovery import Recoveries
 from resqued.listener.slots import Process, SlotState, WorkerSlot
 from resqued.process import limits
+from resqued.process.baton import Baton, Batons, Group
 from resqued.process.limits import TimeOverError, time_limit
 from resqued.process.waiter import Source, Waiter
 from resqued.worker.death import WorkerDeath
@@ -27,7 +28,9 @@ AFTER_EXIT_TIMEOUT = 30.0
 class WorkerBody(Protocol):
     """What a forked child runs."""
 
-    def __call__(self, spec: WorkerSpec, ticket: Ticket, *, is_canary: bool) -> int:
+    def __call__(
+        self, spec: WorkerSpec, ticket: Ticket, baton: Baton | None, *, is_canary: bool
+    ) -> int:
         """Be a worker, or a canary; returns the exit status."""
         ...
 
@@ -51,6 +54,7 @@ class Workers:
         self._waiter = waiter
         self._body = body
         self._slots = [WorkerSlot(n, spec, clock) for n, spec in enumerate(config.workers)]
+        self._batons = Batons(map(_group, config.workers))
         self._is_closing = False
         self._may_reap = False  #: whether a worker may have ended, or may be reaped now, since
         self._last_words: str | None = None  #: of a process that could not start
@@ -209,6 +213,7 @@ class Workers:
                 self._last_words = process.failure or silent
                 self._waiter.forget_if_watched(process.gate)
                 process.gate.close()
+                self._batons.wake(_group(slot.spec))  # it may have watched for the others
             if summary is not None:
                 summaries.append(summary)
                 if process.may_have_left_a_job:
@@ -217,7 +222,8 @@ class Workers:
             self._run_after_exit(summary)
 
     def close(self) -> None:
-        """In a forked child: let go of the gates of the others."""
+        """In a forked child: let go of the gates of the others, and of what it has not kept."""
+        self._batons.close()
         for slot in self._slots:
             if slot.process is not None:
                 slot.process.gate.close()
@@ -227,7 +233,8 @@ class Workers:
 
         def body() -> int:
             gate.close()
-            return self._body(slot.spec, ticket, is_canary=is_canary)
+            baton = self._batons.keep(_group(slot.spec))
+            return self._body(slot.spec, ticket, baton, is_canary=is_canary)
 
         try:
             limits.refuse_last_files(gate.fileno())
@@ -247,6 +254,11 @@ class Workers:
             log.error("after_exit took more than %g s and was cut off", AFTER_EXIT_TIMEOUT)  # noqa: TRY400
         except Exception:
             log.exception("An after_exit hook failed")
+
+
+def _group(spec: WorkerSpec) -> Group:
+    """Return what a worker has in common with those that can watch for it: queues in any order."""
+    return tuple(sorted(set(spec.queues)))
 
 
 def _death(process: Process, spec: WorkerSpec) -> WorkerDeath:

@@ -1,6 +1,9 @@
 """Sleep until a descriptor has something to say or a moment has come."""
 
+import os
+import select
 import selectors
+import sys
 from typing import Protocol
 
 
@@ -20,6 +23,12 @@ class Waiter:
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
+        # A second handle of the same kernel object: selectors has no name for an exclusive wake-up.
+        # What was registered through it wakes the selector, too, which passes over what it does not
+        # know.
+        self._handle: select.epoll | None = None
+        if sys.platform == "linux" and isinstance(self._selector, selectors.EpollSelector):
+            self._handle = select.epoll.fromfd(os.dup(self._selector.fileno()))
 
     def watch(self, source: Source) -> None:
         """Wake up when ``source`` is readable, until it is forgotten."""
@@ -42,6 +51,23 @@ class Waiter:
         except (KeyError, ValueError):
             pass  # KeyError: not registered; ValueError: closed, which forgets as well
 
+    def watch_shared(self, source: Source) -> None:
+        """Wake up when ``source`` is readable, on which other processes sleep, too.
+
+        On Linux the kernel wakes only one of them. ``wait`` does not return it.
+        """
+        if self._handle is None:
+            self.watch(source)
+        else:
+            self._handle.register(source.fileno(), select.EPOLLIN | select.EPOLLEXCLUSIVE)
+
+    def forget_shared(self, source: Source) -> None:
+        """Stop watching a shared source."""
+        if self._handle is None:
+            self.forget(source)
+        else:
+            self._handle.unregister(source.fileno())
+
     def wait(self, seconds: float | None) -> list[Source]:
         """Return the sources that are ready, at the latest after ``seconds`` (None: no limit)."""
         timeout = None if seconds is None else max(0.0, seconds)
@@ -49,4 +75,6 @@ class Waiter:
 
     def close(self) -> None:
         """Close this process's copy of the selector."""
+        if self._handle is not None:
+            self._handle.close()
         self._selector.close()

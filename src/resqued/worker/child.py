@@ -11,6 +11,7 @@ from resqued.config.hooks import run_hooks
 from resqued.config.model import Config, WorkerSpec
 from resqued.exit_codes import ExitCode
 from resqued.process import kernel, lifeline, limits, signals, stack
+from resqued.process.baton import Baton
 from resqued.process.title import set_title
 from resqued.worker.factory import DefaultFactory, Work
 from resqued.worker.gate import Ticket
@@ -34,6 +35,7 @@ class WorkerTask:
     file_limit: int  #: how many open files it may have
     is_canary: bool  #: whether it is to prove its generation first
     follow_log: Callable[[], None]  #: lets what is printed follow a log file that was moved
+    baton: Baton | None = None  #: of those who work the same queues
 
 
 def run_worker(task: WorkerTask) -> int:
@@ -81,6 +83,8 @@ def _build(task: WorkerTask) -> Work | None:
             raise TypeError(f"the factory returned {worker!r}, which has no method work")  # noqa: TRY301
         if hasattr(worker, "job_observer"):
             worker.job_observer = _Observer(task.follow_log)
+        if hasattr(worker, "baton"):
+            worker.baton = task.baton
         _limit(worker, task.spec)
         run_hooks(task.config.hooks.after_fork, worker)
     except (Exception, SystemExit):

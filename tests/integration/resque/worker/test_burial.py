@@ -8,7 +8,7 @@ import pytest
 
 from resque.burial import Burial
 from resque.errors import DirtyExit
-from resque.store import deaths, queues
+from resque.store import queues
 
 ID = "elsewhere:1:q"
 ELEMENT = b'{"class":"Job","args":[1]}'
@@ -23,7 +23,7 @@ def dead(client, store):
         store.call("SADD", store.keys.workers, ID)
         queues.Reservation(client.keys, ID, ["q"]).take(client.server, 0.0)
         if max_deaths is not None:
-            deaths.allow(client.server, client.keys, ID, max_deaths)
+            store.call("HSET", store.keys.deaths_allowed, ID, max_deaths)
 
     return run
 

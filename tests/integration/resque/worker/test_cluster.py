@@ -6,6 +6,7 @@ from resque.application import Application
 from resque.errors import ReplyError, ServerUnavailable
 from resque.store import survey
 from resque.store.server import connect
+from tests.support import waiting
 from tests.support.cluster import Cluster
 
 HINT = r"a namespace needs a hash tag, such as \{resque\}"
@@ -81,18 +82,53 @@ def test_the_node_is_remembered(cluster, application, client):
         server.close()
 
 
-def test_a_slot_that_moves(cluster, client):
+def test_the_node_tells(cluster, client):
+    """Whichever is asked first, changes are told by the one that has the queue."""
+    queue = client.keys.queue("q")
+    for asked in cluster.nodes:
+        server = connect(asked.url)
+        tracking = server.tracking()
+        tracking.begin()
+        assert tracking.call("EXISTS", queue) == 0
+        assert tracking.is_on
+        client.server.pipeline([("RPUSH", queue, "x"), ("DEL", queue)])
+        waiting.wait_until(tracking.has_news, "news")
+        server.close()
+
+
+@pytest.fixture
+def moves(cluster, client):
+    """Have the namespace go to another node, and come back: one move with each ``next``."""
+
+    def move():
+        owner = cluster.owner(client.keys.queues)
+        other = next(node for node in cluster.nodes if node is not owner)
+        admins = [cluster.admin(owner), cluster.admin(other)]
+        ids = [admin.call("CLUSTER", "MYID") for admin in admins]
+        slot = admins[0].call("CLUSTER", "KEYSLOT", client.keys.queues)
+        for name in reversed(ids):
+            for admin in reversed(admins) if name == ids[1] else admins:
+                admin.call("CLUSTER", "SETSLOT", slot, "NODE", name)
+            yield
+
+    return move()
+
+
+def test_a_slot_that_moves(client, moves):
     """The connection follows it, there and back."""
-    owner = cluster.owner(client.keys.queues)
-    other = next(node for node in cluster.nodes if node is not owner)
-    admins = [cluster.admin(owner), cluster.admin(other)]
-    ids = [admin.call("CLUSTER", "MYID") for admin in admins]
-    slot = admins[0].call("CLUSTER", "KEYSLOT", client.keys.queues)
     assert client.server.call("EXISTS", client.keys.queues) == 0
-    for name in reversed(ids):
-        for admin in reversed(admins) if name == ids[1] else admins:
-            admin.call("CLUSTER", "SETSLOT", slot, "NODE", name)
+    for _ in moves:
         assert client.server.call("EXISTS", client.keys.queues) == 0
+
+
+def test_a_slot_that_moves_while_it_is_watched(client, moves):
+    """The look that finds it elsewhere is repeated, to be told by the new node."""
+    tracking = client.server.tracking()
+    for _ in moves:
+        for _ in range(2):
+            tracking.begin()
+            assert tracking.call("EXISTS", client.keys.queues) == 0
+        assert tracking.is_on
 
 
 def test_a_namespace_without_a_hash_tag(node, start_worker):

@@ -126,15 +126,15 @@ class TestPlainAddress:
     def test_a_worker_whose_server_becomes_a_replica(
         self, own_server, application, start_worker, store
     ):
-        """It connects anew until what is there takes commands that write."""
-        worker = start_worker("q", interval=0.02)
+        """Its heartbeat notices; it connects anew until what is there takes writes."""
+        worker = start_worker("q", heartbeat_interval=0.2)
         worker.wait_until_idle()
         admin = Connection(Address.parse(own_server.url))
         application.enqueue_to("q", "Note", "before")
         worker.wait_until(lambda: store.stats_of(worker) == (1, 0), "a job")
         admin.call("CONFIG", "SET", "replica-serve-stale-data", "no")
         admin.call("REPLICAOF", "127.0.0.1", free_port())
-        worker.wait_until(lambda: "MASTERDOWN" in worker.log, "an outage")
+        worker.wait_until(lambda: "well: MASTERDOWN" in worker.log, "an outage")
         admin.call("REPLICAOF", "NO", "ONE")
         admin.close()
         enqueue_when_possible(application, "after")

@@ -287,8 +287,8 @@ def test_a_worker_with_an_interval_of_zero_leaves(start_worker, store):
 
 
 def test_a_job_that_comes_later(start_worker, held_job, application):
-    """An idle worker looks again after its interval."""
-    worker = start_worker("q", interval=0.02)
+    """The server tells an idle worker, long before its interval is over."""
+    worker = start_worker("q", interval=60)
     worker.wait_until_idle()
     application.enqueue_to("q", "Held")
     held_job.has_begun.wait()
@@ -311,9 +311,10 @@ def test_a_paused_worker_takes_nothing(start_worker, held_job, application, stor
 
 
 def wait_for_looks(store):
-    """Wait until a worker has looked for jobs twice."""
+    """Have a paused worker look for jobs twice: whether the pause is over, it is told."""
 
     def looks():
+        store.call("SET", store.keys.pause, "true")
         return int(
             re.search(rb"cmdstat_evalsha:calls=(\d+)", store.call("INFO", "commandstats"))[1]
         )

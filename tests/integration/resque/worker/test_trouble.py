@@ -124,19 +124,45 @@ def notes(application, tmp_path):
     return file
 
 
+class Untold(Connection):
+    """As good as a client of the application's: no push messages."""
+
+    def tracking(self):
+        """Return none."""
+        return
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a worker comes to turn to the server while it is idle."""
+
+    connection: type[Connection]
+    order: dict[str, float]  #: what it is told
+
+
+#: By itself; its heartbeat finds those troubles of which the server says nothing.
+TOLD = Way(Connection, {"interval": 60, "heartbeat_interval": 0.2})
+POLLING = Way(Untold, {"interval": 0.02})
+
+
+@pytest.fixture(params=[pytest.param(TOLD, id="told"), pytest.param(POLLING, id="polling")])
+def way(request):
+    """Each of them."""
+    return request.param
+
+
 @pytest.fixture
-def start(application, scene, notes, start_worker):
+def start(application, scene, notes, start_worker, way):
     """Start a worker of ``q`` behind the proxy."""
 
     def begin(trouble=UNREACHABLE, *queues, **order):
-        connection = Connection(
+        connection = way.connection(
             Address.parse(scene.proxy.url),
             connect_timeout=trouble.timeout,
             reply_timeout=trouble.timeout,
         )
         client = Resque(connection, application.registry, application.keys.namespace)
-        order.setdefault("interval", 0.02)
-        return start_worker(*(queues or ("q",)), client=client, **order)
+        return start_worker(*(queues or ("q",)), client=client, **way.order, **order)
 
     return begin
 

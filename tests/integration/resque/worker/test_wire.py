@@ -48,8 +48,8 @@ def test_a_life_with_one_job(listen, application, start_worker):
     perform.enqueue(1)
     record = '{"queue":"low","run_at":"RUN_AT","payload":{"class":"Ok","args":[1]}}'
     register = (
-        "EVALSHA register 3 NS:workers NS:worker:ID:started NS:workers:heartbeat"
-        " ID STARTED HEARTBEAT"
+        "EVALSHA register 5 NS:workers NS:worker:ID:started NS:workers:heartbeat"
+        " NS:workers:deaths_allowed NS:pruning_dead_workers_in_progress ID STARTED +00:00  60"
     )
     unregister = (
         "EVALSHA unregister 7 NS:workers NS:workers:heartbeat NS:workers:deaths_allowed"
@@ -66,16 +66,15 @@ def test_a_life_with_one_job(listen, application, start_worker):
         "EVALSHA claim 1 NS:workers:heartbeat ID  HEARTBEAT",
         "lua HGET NS:workers:heartbeat ID",
         "lua HSET NS:workers:heartbeat ID HEARTBEAT",
-        "SET NS:pruning_dead_workers_in_progress ID EX 60 NX",
-        "HGETALL NS:workers:heartbeat",
-        "TIME",
-        "SMEMBERS NS:workers",
         "GET NS:worker:ID",
-        "TIME",
         register,
+        "lua TIME",
         "lua SADD NS:workers ID",
         "lua SET NS:worker:ID:started STARTED",
         "lua HSET NS:workers:heartbeat ID HEARTBEAT",
+        "lua SET NS:pruning_dead_workers_in_progress ID EX 60 NX",
+        "lua HGETALL NS:workers:heartbeat",
+        "lua SMEMBERS NS:workers",
         reserve,
         "lua GET NS:stat:processed:ID",
         "lua GET NS:worker:ID",

@@ -10,6 +10,7 @@ from resqued.ipc.channel import Channel
 from resqued.ipc.messages import Message
 from resqued.listener.recovery import Recoveries
 from resqued.listener.workers import Workers
+from resqued.process.baton import Baton
 from resqued.process.waiter import Waiter
 from resqued.worker.death import WorkerDeath
 from resqued.worker.gate import Ticket
@@ -43,7 +44,7 @@ class Story:
         return 0
 
     @staticmethod
-    def _work(_spec: WorkerSpec, ticket: Ticket, *, is_canary: bool) -> int:
+    def _work(_spec: WorkerSpec, ticket: Ticket, _baton: Baton | None, *, is_canary: bool) -> int:
         """Be a worker that leaves with 7 once it is let through, and with 8 if it is not."""
         if not ticket.wait():
             return 8
