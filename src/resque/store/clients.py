@@ -1,6 +1,6 @@
 """The server through a redis-py or valkey-py client that the application already has."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -84,7 +84,7 @@ class ClientAdapter:
         """Raise: nothing is ever posted."""
         raise RuntimeError("a client of the application posts nothing")
 
-    def tracking(self) -> None:
+    def tracking(self, ignoring: Collection[str] = ()) -> None:
         """Return nothing: push messages are the client's own affair, if it gets any."""
 
     def twin(self) -> "ClientAdapter":

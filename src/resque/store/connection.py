@@ -1,7 +1,7 @@
 """A blocking RESP3 connection of our own: light to import, safe to fork, never out of step."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from threading import RLock
 from typing import NoReturn, TypeVar
@@ -139,9 +139,9 @@ class Connection:
                 0
             ]
 
-    def tracking(self) -> Tracking:
+    def tracking(self, ignoring: Collection[str] = ()) -> Tracking:
         """Return a way of asking here that has the server tell of changes; see ``Tracking``."""
-        return Tracking(self)
+        return Tracking(self, ignoring)
 
     def twin(self) -> "Connection":
         """Return another connection to the same server, not opened yet."""

@@ -1,6 +1,6 @@
 """What every function of the store needs of a server, and how to get one."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
 from resque.store.address import Address
@@ -53,8 +53,11 @@ class Server(Speaker, Protocol):
         """Return the reply to what a child has posted; raises as ``call``."""
         ...
 
-    def tracking(self) -> Tracking | None:
-        """Return a way of asking that has the server tell of changes; None: there is none."""
+    def tracking(self, ignoring: Collection[str] = ()) -> Tracking | None:
+        """Return a way of asking that has the server tell of changes; None: there is none.
+
+        Changes of the keys ``ignoring`` are no news.
+        """
         ...
 
     def twin(self) -> "Server":

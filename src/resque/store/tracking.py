@@ -1,7 +1,7 @@
 """Have the server tell when something changes that was read here (CLIENT TRACKING)."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -35,10 +35,14 @@ class Tracking:
     The next change of a key that was read, by whomever, comes as a push message, once; a script's
     reads count as well. What the server remembers goes with the connection, so its loss is news,
     too: look again, and the server is asked anew.
+
+    Redis up to 7.0 remembers all keys that a script is given, not only those that it reads. What
+    changes all the time and is no news is to be ignored, therefore.
     """
 
-    def __init__(self, connection: "Connection") -> None:
+    def __init__(self, connection: "Connection", ignoring: Collection[str] = ()) -> None:
         self._connection = connection
+        self._ignored = frozenset(key.encode() for key in ignoring)
         self._state = _State.UNASKED
         self._opening = 0  #: of which the state is
         self._first_opening = 0  #: with which the look began; 0: it has not
@@ -88,7 +92,7 @@ class Tracking:
 
         Call it before sleeping on ``fileno``: news may have been read along with a reply.
         """
-        if any(_is_news(push) for push in self._connection.pop_pushes()):
+        if any(self._is_news(push) for push in self._connection.pop_pushes()):
             self._has_changed = True
         return self._has_changed or not self.is_on
 
@@ -110,6 +114,11 @@ class Tracking:
         log.info("The server does not tell of new jobs, which are looked for now: %s", refusal)
         return _State.REFUSED
 
-
-def _is_news(push: Reply) -> bool:
-    return isinstance(push, list) and bool(push) and push[0] == _NEWS
+    def _is_news(self, push: Reply) -> bool:
+        match push:
+            case [kind, list(changed)] if kind == _NEWS:
+                return not self._ignored.issuperset(changed)
+            case [kind, *_]:
+                return bool(kind == _NEWS)  # of all keys there are
+            case _:
+                return False

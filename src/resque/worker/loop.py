@@ -48,7 +48,7 @@ class Shift:
             prune_interval=worker.prune_interval,
         )
         self._liveness = Liveness(worker, burial, pruner)
-        self._vigil = Vigil(worker.client.server, control, _baton_of(worker), self._pace.longest)
+        self._vigil = Vigil(worker.client, control, _baton_of(worker), self._pace.longest)
         self._source = JobSource(worker)
         self._wear = _wear_of(worker)
         self._runner = JobRunner(

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from resque.client import Resque
 from resque.store.queues import Nothing
-from resque.store.server import Server, Speaker
+from resque.store.server import Speaker
 from resque.store.tracking import Tracking
 from resque.worker.control import Control
 
@@ -45,10 +46,11 @@ class Vigil:
     """
 
     def __init__(
-        self, server: Server, control: Control, baton: "Baton | None", interval: float
+        self, client: Resque, control: Control, baton: "Baton | None", interval: float
     ) -> None:
         """``interval`` is how often, in seconds, to see whether whoever watches is still there."""
-        self._tracking: Tracking | None = server.tracking()
+        counted_by_all = [client.keys.stat("processed")]
+        self._tracking: Tracking | None = client.server.tracking(counted_by_all)
         self._control = control
         self._baton = baton
         self._interval = max(interval, _LEAST_WAIT_FOR_TURN)

@@ -7,7 +7,6 @@ go of it writes a byte into a pipe on which the others sleep.
 
 import fcntl
 import os
-import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import TypeAlias
@@ -136,5 +135,8 @@ def _shared_file() -> int:
     """Return a descriptor of a file without a name. Raises OSError."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create("resqued-batons")
+    # Not above: it brings ten shared libraries, whose mappings every fork would have to copy.
+    import tempfile  # noqa: PLC0415
+
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())

@@ -87,6 +87,17 @@ def test_what_it_does_itself_is_no_news(connection, tracking):
     assert not tracking.has_news()
 
 
+def test_what_is_to_be_ignored(connection, other):
+    """The push comes, and is no news; with others it is."""
+    tracking = connection.tracking(["b"])
+    look(tracking)
+    other.call("RPUSH", "b", "x")
+    assert select.select([tracking], [], [], waiting.PATIENCE)[0]
+    assert not tracking.has_news()
+    other.call("RPUSH", "a", "x")
+    wait_for_news(tracking)
+
+
 def test_a_lost_connection(connection, tracking, other):
     """It is news at once; the next look asks the server anew."""
     other.call("CLIENT", "KILL", "ID", connection.call("CLIENT", "ID"))

@@ -127,7 +127,7 @@ def notes(application, tmp_path):
 class Untold(Connection):
     """As good as a client of the application's: no push messages."""
 
-    def tracking(self):
+    def tracking(self, _ignoring=()):
         """Return none."""
         return
 

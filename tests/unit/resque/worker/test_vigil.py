@@ -1,9 +1,11 @@
 """What an idle worker waits for, and who of several is told by the server."""
 
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import pytest
 
+from resque.keys import Keys
 from resque.store.queues import Nothing
 from resque.worker.vigil import SAFETY_LOOK, Vigil
 
@@ -36,8 +38,9 @@ class FakeServer:
 
     told_by: FakeTracking | None
 
-    def tracking(self):
+    def tracking(self, ignoring):
         """Return it."""
+        assert ignoring == ["resque:stat:processed"]
         return self.told_by
 
 
@@ -96,7 +99,8 @@ def make(tracking, control):
     """Make a vigil."""
 
     def make(told_by=tracking, baton=None, interval=INTERVAL):
-        return Vigil(FakeServer(told_by), control, baton, interval)
+        client = SimpleNamespace(server=FakeServer(told_by), keys=Keys())
+        return Vigil(client, control, baton, interval)
 
     return make
 
