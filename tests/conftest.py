@@ -7,10 +7,15 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 
+import hypothesis
 import pytest
 
 from resqued.process.signals import HANDLED
 from tests.support.server import ValkeyServer
+
+# How long an example takes is the machine's affair.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

@@ -120,6 +120,7 @@ def test_the_job_of_a_killed_worker_is_recorded_at_once(pool: Pool):
     killed_at = time.monotonic()
     os.kill(worker.pid, signal.SIGKILL)
     pool.daemon.wait_until(pool.failures, "the failure record")
+    pool.daemon.wait_until(lambda: not job.is_there, "the job's end")
     assert time.monotonic() - killed_at < SOON
 
     (failure,) = pool.failures()
@@ -128,7 +129,6 @@ def test_the_job_of_a_killed_worker_is_recorded_at_once(pool: Pool):
         f"{os.uname().nodename}:{worker.pid}:q",
     )
     assert failure["payload"] == {"class": "Wait", "args": [7]}
-    assert not job.is_there
     assert pool.daemon.read("told") == "DirtyExit 7"
     pool.daemon.wait_until(lambda: not pool.traces(worker), "the worker forgotten")
     (other,) = pool.daemon.wait_for_workers(1).workers
@@ -147,8 +147,8 @@ def test_the_job_of_a_killed_worker_is_put_back(pool: Pool):
     killed_at = time.monotonic()
     os.kill(worker.pid, signal.SIGKILL)
     pool.begun("7", times=2)
+    pool.daemon.wait_until(lambda: not job.is_there, "the first one's end")
     assert time.monotonic() - killed_at < SOON
-    assert not job.is_there
     pool.daemon.write("finish", "")
     pool.daemon.wait_until((pool.daemon.folder / "done-7").exists, "the job done")
 
