@@ -60,13 +60,16 @@ class Tree:
 
     @property
     def workers(self) -> list[Process]:
-        """The workers, those included that have not set their title yet; no canary."""
+        """The workers, those included that have not set their title yet; no canary, and no job."""
         listeners = self.titled(r"resqued-\S+ listener ")
         pids = {process.pid for process in listeners}
         untitled = [process for process in listeners if process.ppid in pids]
         # What a listener forks before it runs is a canary.
         running = [process for process in untitled if "[running]" in process.title]
-        return [*self.titled(r"resque-\d"), *running]
+        titled = self.titled(r"resque-\d")
+        # A job's process wears its worker's title until it has set its own.
+        parents = {process.pid for process in titled}
+        return [*(process for process in titled if process.ppid not in parents), *running]
 
     @property
     def waiting(self) -> list[Process]:

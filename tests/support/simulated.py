@@ -232,6 +232,13 @@ class End:
         """The master lets go of the listener's end, which stays open there."""
 
 
+class KeptBoard(Board):
+    """One of a world in which a forked process has no memory of its own."""
+
+    def close(self) -> None:
+        """It is the parent's as well."""
+
+
 class Gate:
     """The gate of one worker, and its ticket."""
 
@@ -241,7 +248,7 @@ class Gate:
         self.lines: list[list[Any]] = []
         self.is_closed = False
         self.is_shut = False  #: by the listener
-        self.board = Board(world)
+        self.board = KeptBoard(world)
 
     @property
     def is_ready(self) -> bool:  # noqa: D102

@@ -67,7 +67,7 @@ class Tracking:
         )
         self._opening = connection.openings
         self._first_opening = self._first_opening or self._opening
-        self._state = self._state_by(ahead, asked=asks)
+        self._state = self._state_by(ahead, reply, asked=asks)
         if isinstance(reply, ReplyError):
             raise reply
         return reply
@@ -105,12 +105,14 @@ class Tracking:
         connection = self._connection
         return connection.is_connected and connection.openings == self._opening
 
-    def _state_by(self, ahead: Sequence[Reply], *, asked: bool) -> _State:
+    def _state_by(self, ahead: Sequence[Reply], reply: Reply, *, asked: bool) -> _State:
         refusal = next((reply for reply in ahead if isinstance(reply, ReplyError)), None)
         if refusal is None:
             return _State.ON
         if not asked:
             return _State.UNASKED  # the connection was replaced under way
+        if isinstance(reply, ReplyError) and reply.code == refusal.code:
+            return _State.UNASKED  # it refuses everything just now: BUSY, LOADING
         log.info("The server does not tell of new jobs, which are looked for now: %s", refusal)
         return _State.REFUSED
 

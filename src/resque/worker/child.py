@@ -1,4 +1,4 @@
-"""The process of one job, as its worker sees it: how it is ended, and what its end means."""
+"""A process of jobs, as its worker sees it: how it is ended, and what its end means."""
 
 import logging
 import os
@@ -129,7 +129,7 @@ class JobChild:
 def error_of(status: ExitStatus) -> DirtyExit | None:
     """Return what a child's end says that it did not write down itself.
 
-    Ruby takes any exit status for success; here a job that ends its process early has failed.
+    Ruby takes any exit status for success; here one that is not 0 means that the job has failed.
     """
     if status.signal is not None:
         return DirtyExit(f"Child process received unhandled signal pid {status.pid} {status}")
@@ -169,4 +169,5 @@ def _run(body: Callable[[], int], parent: int) -> int:
     kernel.die_with_parent(Signals.SIGKILL)
     if os.getppid() != parent:
         return 0  # the worker is gone already; its job is somebody else's to record
+    signals.reset(Signals.SIGCHLD)  # a handler would cut the system calls of C libraries short
     return body()

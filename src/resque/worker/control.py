@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from resque.worker.interruption import Interruption
+from resqued.process import signals
 from resqued.process.signals import HANDLED, SignalInbox
 from resqued.process.waiter import Source, Waiter
 
@@ -65,6 +66,10 @@ class Control:
     def job_must_end(self) -> bool:
         """Whether the job in hand is to be ended: the worker leaves, or got USR1."""
         return self._must_end_job or self.asked is Asked.LEAVE
+
+    def put_handlers_back(self) -> None:
+        """Undo what a job has done to the handlers of those signals, in this very process."""
+        signals.put_back(dict.fromkeys(_INTERRUPTING, self.interruption))
 
     def job_begins(self) -> None:
         """Forget a USR1 that came while there was no job to end."""

@@ -1,12 +1,10 @@
 """The time that jobs may take: kept by their worker from outside, known to their process."""
 
 import math
-import mmap
 import os
 import select
 import threading
 from dataclasses import dataclass
-from struct import Struct
 
 from resque import perform
 from resque.clock import Clock
@@ -14,6 +12,7 @@ from resque.errors import JobTimeout
 from resque.job import Job
 from resque.worker.backtrace import frames_of
 from resqued.process import stack
+from resqued.process.shared import SharedWords
 
 #: Seconds, at least, for what comes after a job: hooks, and the record.
 _REPORT_TIME = 30.0
@@ -25,8 +24,8 @@ _CLAIMED_BY_MISTAKE = 0.05
 #: Seconds until the worker looks again at what was just being written.
 _AGAIN = 0.01
 _OWNERS = ("job", "worker")
-#: Turn, end, seconds, owner, and the turn once more: a look in between sees two turns.
-_TURN = Struct("=qddbq")
+#: When a job's time ends, how long it is, and whose.
+_LAYOUT = "ddb"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +78,14 @@ class Deadline:
         self._extended: tuple[int, float] | None = None  #: a turn, and until when it may report
         self._thread = 0
         self._dump = self._reader = self._writer = -1
-        self._memory: mmap.mmap | None = None
+        self._words: SharedWords | None = None
 
     # --- in the worker --------------------------------------------------------------------
 
     def open(self) -> None:
         """Begin, before the fork. Raises OSError if there are no more open files."""
         self._thread = threading.get_ident()  # the same in the process, whose job runs in it
-        self._memory = mmap.mmap(-1, _TURN.size)
+        self._words = SharedWords(_LAYOUT)
         self._dump = os.memfd_create("stack")
         try:
             self._reader, self._writer = os.pipe()
@@ -94,7 +93,7 @@ class Deadline:
             os.close(self._dump)
             raise
         os.set_blocking(self._reader, False)
-        self._write(0, self._first)
+        self._write(self._first)
         self._put_token()
 
     def close(self) -> None:
@@ -166,9 +165,7 @@ class Deadline:
 
     def next_job(self, limit: TimeLimit) -> None:
         """Begin the time of another job, the one before having been claimed and reported."""
-        turn = self._read()
-        assert turn is not None
-        self._write(turn.number + 1, limit)
+        self._write(limit)
         self._put_token()
 
     # --- in both --------------------------------------------------------------------------
@@ -188,17 +185,17 @@ class Deadline:
             return None
         return self._extended[1]
 
-    def _write(self, number: int, limit: TimeLimit) -> None:
-        assert self._memory is not None
+    def _write(self, limit: TimeLimit) -> None:
+        assert self._words is not None
         ends_at = self._clock.now() + limit.seconds
-        words = (number, ends_at, limit.seconds, _OWNERS.index(limit.owner), number)
-        _TURN.pack_into(self._memory, 0, *words)
+        self._words.write(ends_at, limit.seconds, _OWNERS.index(limit.owner))
 
     def _read(self) -> _Turn | None:
         """Return whose turn it is; None: that is being written."""
-        if self._memory is None:
+        if self._words is None:
             return _Turn(0, math.inf, self._first)
-        number, ends_at, seconds, owner, again = _TURN.unpack_from(self._memory)
-        return (
-            _Turn(number, ends_at, TimeLimit(seconds, _OWNERS[owner])) if number == again else None
-        )
+        found = self._words.read()
+        if found is None:
+            return None
+        number, (ends_at, seconds, owner) = found
+        return _Turn(number, ends_at, TimeLimit(seconds, _OWNERS[owner]))

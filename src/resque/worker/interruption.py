@@ -1,5 +1,6 @@
 """Signals that reach into a running job: the one place where a handler does more than wake."""
 
+import os
 from collections.abc import Collection
 from signal import Signals
 from types import FrameType
@@ -19,11 +20,13 @@ class Interruption:
 
     def __init__(self) -> None:
         self._came: set[int] = set()
+        self._pid = os.getpid()  #: of the process that they came to
         self._meant: Collection[int] = ()  #: the signals that interrupt this job
         self._is_due = False
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
         """Raise TermException into the job, the first time."""
+        self._forget_the_parents()
         self._came.add(number)
         if self._is_due and number in self._meant:
             self._is_due = False
@@ -32,6 +35,7 @@ class Interruption:
     @property
     def has_come(self) -> bool:
         """Whether this process was told to end its job, be it before or after that."""
+        self._forget_the_parents()
         return not self._came.isdisjoint(self._meant)
 
     def forget(self, number: Signals) -> None:
@@ -40,10 +44,17 @@ class Interruption:
 
     def job_begins(self, meant: Collection[Signals]) -> None:
         """Interrupt what runs from now on; raises TermException at once if it is too late."""
+        self._forget_the_parents()
         self._meant = meant
+        self._is_due = True  # before the look: what comes in between must not be lost
         for came in self._came.intersection(meant):
+            self._is_due = False
             raise TermException(Signals(came).name)
-        self._is_due = True
+
+    def _forget_the_parents(self) -> None:
+        """What has come to the worker before the fork is the worker's to see to."""
+        if self._pid != os.getpid():
+            self._pid, self._came = os.getpid(), set()
 
     def job_is_done(self) -> None:
         """Let it be: what comes now is no concern of the job's."""

@@ -28,7 +28,10 @@ _GRACE = 10.0
 
 
 class Liveness:
-    """One worker's entries on the server. Every method may raise what the server's calls raise."""
+    """One worker's entries on the server.
+
+    Only ``register`` and ``unregister`` raise what the server's calls raise.
+    """
 
     def __init__(self, worker: "Worker", burial: Burial, pruner: Pruner) -> None:
         self._client = worker.client

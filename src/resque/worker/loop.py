@@ -134,6 +134,7 @@ class Shift:
         return self._source.take(self._done, through)
 
     def _report_dirty_exit(self, reserved: Reserved, worker_id: str, error: DirtyExit) -> None:
+        self._vigil.leave()  # its hooks may take long, and others wait behind us
         self._runner.report_dirty_exit(reserved, worker_id, error)
 
     def _idle(self, nothing: Nothing) -> None:

@@ -44,6 +44,7 @@ class JobProcesses:
             except OSError as error:
                 log.error("Cannot fork, trying again: %s", error)  # noqa: TRY400 - it says all
                 self._control.wait(_FORK_PAUSE)
+                self._liveness.beat_aside_if_due()
                 if self._control.asked:
                     raise NoRoomError(str(error)) from error
 
@@ -54,10 +55,11 @@ class JobProcesses:
         in seconds.
         """
         while (status := child.reap()) is None:
-            child.end_if_due(wanted=self._control.job_must_end)  # perhaps before the job began
-            moments = [self._liveness.next_beat_in, child.next_step_in]
+            moments: list[float | None] = [self._liveness.next_beat_in]
             if meanwhile is not None:
                 moments.append(meanwhile())
+            child.end_if_due(wanted=self._control.job_must_end)  # perhaps before the job began
+            moments.append(child.next_step_in)
             self._control.wait(min(m for m in moments if m is not None))
             self._liveness.beat_aside_if_due()
         return status

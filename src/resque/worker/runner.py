@@ -27,6 +27,7 @@ from resque.worker.settling import Settling
 from resque.worker.source import JobSource
 from resque.worker.title import Title
 from resque.worker_hooks import Moment
+from resqued.process.title import set_title
 
 if TYPE_CHECKING:
     from resque.worker.worker import Worker
@@ -121,8 +122,9 @@ class JobRunner:
 
     def _perform_here(self, job: Job, reserved: Reserved) -> int | None:
         self._control.job_begins()
-        self._tools.title.put(self.title_of(job))
+        set_title(self.title_of(job))
         error = performing.outcome(job, self._control.interruption, self._control.interrupting)
+        self._control.put_handlers_back()  # a job may have set its own
         if error is not None:
             self._save_and_finish(performing.describe(job, error), error, reserved)
             return None
@@ -185,7 +187,8 @@ class JobRunner:
         Returns the seconds until the worker's own age demands that.
         """
         left = self._tools.wear.age_left
-        if self._control.asked or self._control.is_paused or left == 0:
+        control = self._control
+        if control.asked or control.is_paused or control.job_must_end or left == 0:
             self._settling.sheet.ask_to_leave()
             return inf
         return left

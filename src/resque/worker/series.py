@@ -139,7 +139,7 @@ class Series:
         error = performing.outcome(job, task.interruption, (Signals.SIGTERM,), prepare)
         # When its time was over first, the worker reports it, whatever it has come to by now.
         if task.deadline is not None and not task.deadline.claim():
-            return 0
+            return 0 if error is None else EXIT_UNSAVED
         if error is not None:
             status = self._report_failure(job, error, reserved)
             is_settled = self._settling.sheet.outcome is Outcome.SETTLED

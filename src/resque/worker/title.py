@@ -16,12 +16,7 @@ class Title:
 
     def show(self, what: str) -> None:
         """Set this process's title."""
-        self.put(self.of(what))
-
-    @staticmethod
-    def put(title: str) -> None:
-        """Set this process's title to one that ``of`` has returned."""
-        set_title(title)
+        set_title(self.of(what))
 
     def of(self, what: str) -> str:
         """Return a title; names that come from the server are cut and made printable."""

@@ -105,6 +105,8 @@ class Vigil:
     def is_over(self) -> bool:
         """Tell whether to look now."""
         match self._post:
+            case Post.AT_WORK:
+                return True  # it has had something else to do
             case Post.JOB | Post.PAUSE:
                 return self._tracking is None or self._tracking.has_news()
             case Post.TURN if self._has_turn():

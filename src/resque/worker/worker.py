@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class JobObserver(Protocol):
-    """Who is told of each job, in the worker's process; must not wait, and must not raise."""
+    """Who is told of each job, in the worker or its jobs' process; must not wait, nor raise."""
 
     def known_as(self, name: str) -> None:
         """Called once, with the worker's id, before it takes a job under it."""
@@ -31,11 +31,11 @@ class JobObserver(Protocol):
         ...
 
     def job_started(self, name: str) -> None:
-        """Called with the payload's class, before the job's process is forked."""
+        """Called with the payload's class, before the job begins."""
         ...
 
     def job_finished(self) -> None:
-        """Called when the job has been reported to the server."""
+        """Called when the job has ended, and no other has begun."""
         ...
 
     def recycled(self, reason: str) -> None:

@@ -31,7 +31,7 @@ def run(request: Request) -> int:
 
 def _run_master(request: Request, report: FirstStart) -> int:
     # From the moment that the pidfile shows our pid, until the master can read what it is sent.
-    signals.block()
+    signals.hold_back()
     try:
         log_file = _open_log(request.logfile)
         with _pidfile(request) as pidfile, _server(request) as server:

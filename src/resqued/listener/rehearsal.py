@@ -90,6 +90,7 @@ class Rehearsal:
         """In the forked child: let go of what is the rehearsal's, and be a canary for ever."""
         for other in self._processes:
             other.gate.close()
+            other.gate.board.close()
         self._channel.close()
         self._waiter.close()
         self._signals.close()

@@ -95,19 +95,6 @@ class Process:
             case _:
                 pass  # a worker of a factory may say what it likes
 
-    def overdue_in(self, limit: float) -> float:
-        """Seconds until its job has taken longer than that, or the next is done to it for that.
-
-        Without a job it is the time that one which begins just now has.
-        """
-        job = self.job
-        if self.overdue is not None and not self.is_terminated and job != self.overdue:
-            self.overdue = None  # it has come to its end after all
-        if self.overdue is not None:
-            return max(0.0, self.ended_at - self._clock.now())
-        since = self._clock.now() if job is None else job.since
-        return max(0.0, since + limit - self._clock.now())
-
 
 class WorkerSlot:
     """One configured worker through all its incarnations. Lives in the listener.
@@ -200,21 +187,30 @@ class WorkerSlot:
         process, limit = self.process, self.spec.limits.timeout
         if process is None or not self.is_occupied or limit is None or process.enforces:
             return None
-        return process.overdue_in(limit)
+        now, job = self._clock.now(), process.job
+        if process.overdue is not None and (process.is_terminated or process.overdue == job):
+            return max(0.0, process.ended_at - now)
+        # Without a job it is the time that one which begins just now has.
+        return max(0.0, (now if job is None else job.since) + limit - now)
 
     def end_if_overdue(self, stop_timeout: float) -> None:
         """Have a worker leave whose job takes too long: TERM, and KILL after ``stop_timeout``.
 
-        Before that it is asked for its stack.
+        Before that it is asked for its stack; a job that comes to its end meanwhile is forgotten.
         """
         process = self.process
-        if process is None or self.overdue_in != 0.0:
+        if process is None or self.overdue_in is None:
             return
-        now = self._clock.now()
+        now, job, limit = self._clock.now(), process.job, self.spec.limits.timeout
+        if process.overdue != job and not process.is_terminated:
+            process.overdue = None
         if process.overdue is None:
-            process.overdue = process.job
-            stack.ask(process.pid)
-            process.ended_at = now + stack.PATIENCE
+            if job is not None and limit is not None and job.since + limit <= now:
+                process.overdue = job
+                process.ended_at = now + stack.PATIENCE
+                stack.ask(process.pid)
+            return
+        if now < process.ended_at:
             return
         number = Signals.SIGKILL if process.is_terminated else Signals.SIGTERM
         log.warning(

@@ -227,6 +227,7 @@ class Workers:
         for slot in self._slots:
             if slot.process is not None:
                 slot.process.gate.close()
+                slot.process.gate.board.close()
 
     def _fork(self, slot: WorkerSlot, *, is_canary: bool) -> None:
         gate, ticket = Gate.pair()

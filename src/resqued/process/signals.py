@@ -12,6 +12,7 @@ from typing import Self, TypeAlias
 #: The system call itself. The signal module makes enum members of all that it returns: nothing
 #: elsewhere, but around a fork it costs more memory that has to be copied than many a job.
 _sigmask: Callable[[int, Iterable[int]], set[int]] = import_module("_signal").pthread_sigmask
+_getsignal: Callable[[int], object] = import_module("_signal").getsignal
 
 Handler: TypeAlias = Callable[[int, FrameType | None], object]
 
@@ -37,7 +38,7 @@ class SignalInbox:
     even before the interpreter ran, is read as well. Leaving it puts the old mask and the
     old handlers back. The handlers do nothing: the interpreter itself writes each signal's number
     to a pipe (``signal.set_wakeup_fd``), which also ends a wait in a selector. Belongs to the main
-    thread.
+    thread. Only handlers that the caller brings do more.
     """
 
     def __init__(
@@ -114,11 +115,18 @@ def ignore(number: Signals) -> None:
 
 
 def deafen() -> None:
-    """Have signals wake nobody in a forked child whose handlers do nothing else; first of all.
+    """Have signals wake nobody in a forked child that keeps its parent's handlers; first of all.
 
     For a child that costs next to nothing: to reset handlers takes longer than many a job.
     """
     signal.set_wakeup_fd(-1)
+
+
+def put_back(handlers: Mapping[Signals, Handler]) -> None:
+    """Install those of these handlers that others have been put in the place of."""
+    for number, handler in handlers.items():
+        if _getsignal(number) is not handler:
+            signal.signal(number, handler)
 
 
 def reset(number: Signals) -> None:
@@ -160,13 +168,11 @@ def send_group(leader: int, number: Signals) -> None:
         pass  # nothing is left, or what is left has become another user's
 
 
-def block() -> None:
-    """Hold every handled signal back from now on, for the ``SignalInbox`` that is to come."""
-    hold_back()
-
-
 def hold_back() -> set[int]:
-    """Hold every handled signal back; returns the mask from before, for ``set_mask``."""
+    """Hold every handled signal back; returns the mask from before, for ``set_mask``.
+
+    Or for good, for the ``SignalInbox`` that is to come.
+    """
     return _sigmask(signal.SIG_BLOCK, HANDLED)
 
 

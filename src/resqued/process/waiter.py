@@ -23,12 +23,7 @@ class Waiter:
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
-        # A second handle of the same kernel object: selectors has no name for an exclusive wake-up.
-        # What was registered through it wakes the selector, too, which passes over what it does not
-        # know.
         self._handle: select.epoll | None = None
-        if sys.platform == "linux" and isinstance(self._selector, selectors.EpollSelector):
-            self._handle = select.epoll.fromfd(os.dup(self._selector.fileno()))
 
     def watch(self, source: Source) -> None:
         """Wake up when ``source`` is readable, until it is forgotten."""
@@ -56,6 +51,11 @@ class Waiter:
 
         On Linux the kernel wakes only one of them. ``wait`` does not return it.
         """
+        # Through a second handle of the same kernel object: selectors has no name for an exclusive
+        # wake-up. What is registered so wakes the selector, too, which passes over what it does
+        # not know.
+        if self._handle is None and sys.platform == "linux":
+            self._handle = select.epoll.fromfd(os.dup(self._selector.fileno()))
         if self._handle is None:
             self.watch(source)
         else:

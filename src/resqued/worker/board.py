@@ -4,14 +4,13 @@ To tell of a job costs no system call, and wakes nobody: a worker may have thous
 its listener only looks when it wants to know. What stands there outlives the worker.
 """
 
-import mmap
 from dataclasses import dataclass
-from struct import Struct
 
 from resqued.clock import Clock
+from resqued.process.shared import SharedWords
 
-#: A count, the moment, the name's length or -1 for no job, the name, and the count once more.
-_PAGE = Struct("=qdh500sq")
+#: The moment, the name's length or -1 for no job, and the name.
+_LAYOUT = "dh500s"
 _MOST = 500
 _NO_JOB = -1
 #: How often a look is repeated that has met the worker while it wrote; one write takes no time.
@@ -33,33 +32,32 @@ class Board:
     def __init__(self, clock: Clock) -> None:
         """``clock`` is one whose time is the same in all processes."""
         self._clock = clock
-        self._memory = mmap.mmap(-1, _PAGE.size)
-        self._write(_NO_JOB, 0.0, b"")
+        self._words = SharedWords(_LAYOUT)
+        self._words.write(0.0, _NO_JOB, b"")
 
     def job_started(self, name: str) -> None:
         """Tell of a job, in the worker or in the process of its jobs."""
         text = name.encode(errors="replace")[:_MOST]
-        self._write(len(text), self._clock.now(), text)
+        self._words.write(self._clock.now(), len(text), text)
 
     def job_finished(self) -> None:
         """Tell that there is none any more; likewise."""
-        self._write(_NO_JOB, 0.0, b"")
+        self._words.write(0.0, _NO_JOB, b"")
 
     def read(self) -> JobInHand | None:
         """Return the job in hand, if there is one; in the listener.
 
-        Of a worker that was killed while it wrote, it may be half of one and half of another.
+        Of a worker that was killed while it wrote there is one without a name, since now.
         """
-        for _ in range(_LOOKS):
-            number, since, length, text, again = _PAGE.unpack_from(self._memory)
-            if number == again:
-                break
+        found = next((words for _ in range(_LOOKS) if (words := self._words.read())), None)
+        if found is None:
+            return JobInHand(0, "", self._clock.now())
+        number, (since, length, text) = found
         if length == _NO_JOB:
             return None
         begun_at = min(self._clock.now(), since)  # whatever else may have written there
         return JobInHand(number, text[:length].decode(errors="replace"), begun_at)
 
-    def _write(self, length: int, since: float, text: bytes) -> None:
-        # A worker's and its jobs' processes take turns, so the memory has the last count.
-        count: int = _PAGE.unpack_from(self._memory)[0] + 1
-        _PAGE.pack_into(self._memory, 0, count, since, length, text, count)
+    def close(self) -> None:
+        """Let go of it, in a process that it is not for: every fork would have to copy it."""
+        self._words.close()

@@ -31,6 +31,7 @@ def numbered(application, note):
     def perform(number):
         note(number, os.getpid())
 
+    perform.lines = note.lines
     perform.enqueue_all = lambda count: [perform.enqueue(number) for number in range(count)]
     return perform
 
@@ -256,6 +257,26 @@ def test_term(in_second_job, store):
     (record,) = store.failures()
     assert (record["exception"], record["payload"]["class"]) == ("Resque::TermException", "Held")
     assert (store.stats(), store.size("q")) == ((2, 1), 1)
+
+
+def test_usr1_is_for_the_job_in_hand_alone(numbered, application, held_job, start_worker, store):
+    """Also if that ends by itself, within the time it gets: the next has another process."""
+
+    def prepare(worker):
+        worker.jobs_per_fork = 9
+        worker.pre_shutdown_timeout = 30.0
+
+    application.enqueue_to("q", "Held")
+    numbered.enqueue_all(2)
+    worker = start_worker("q", interval=0, prepare=prepare)
+    held_job.has_begun.wait()
+    first = worker.job.pid
+    worker.signal(signal.SIGUSR1)
+    wait_until_told(worker)
+    held_job.may_go_on.open()
+    assert worker.wait() == 0
+    assert (store.stats(), store.failures()) == ((3, 0), [])
+    assert str(first) not in {line.split()[1] for line in numbered.lines()}
 
 
 def test_pause(in_second_job, held_job, store):

@@ -78,7 +78,7 @@ def test_signals_pending_before_it_is_entered_are_not_lost():
     """Those that came while they were blocked are in the same order."""
 
     def body() -> list[Signals]:
-        signals.block()
+        signals.hold_back()
         raise_all(Signals.SIGTERM, Signals.SIGUSR1)
         with SignalInbox(WANTED) as inbox:
             return inbox.drain()
@@ -131,7 +131,7 @@ def test_a_signal_after_its_end_does_not_end_a_process_that_is_leaving():
     """Blocked before, blocked again after: the default action cannot spoil the exit status."""
 
     def body() -> bool:
-        signals.block()
+        signals.hold_back()
         with SignalInbox(WANTED):
             pass
         raise_all(Signals.SIGTERM)

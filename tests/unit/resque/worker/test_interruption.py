@@ -9,6 +9,7 @@ import pytest
 
 from resque.errors import TermException
 from resque.worker.interruption import EndOfJob, Interruption
+from tests.support.forks import in_child
 
 MEANT = (signal.SIGTERM,)
 
@@ -86,3 +87,19 @@ def test_term_before_the_job(interruption):
     signal.raise_signal(signal.SIGTERM)
     with pytest.raises(TermException, match="SIGTERM"):
         interruption.job_begins(MEANT)
+
+
+def test_what_came_to_the_worker_is_not_the_job_s(interruption):
+    """A forked process begins without it; what comes to itself counts."""
+    interruption.job_is_done()
+    signal.raise_signal(signal.SIGTERM)
+
+    def body():
+        interruption.job_begins(MEANT)
+        assert not interruption.has_come
+        with pytest.raises(TermException):
+            signal.raise_signal(signal.SIGTERM)
+        return interruption.has_come
+
+    assert in_child(body)
+    assert interruption.has_come

@@ -2,7 +2,6 @@
 
 import os
 from math import inf, nan
-from struct import pack
 
 import pytest
 
@@ -66,6 +65,14 @@ def test_any_name(board: Board, name: str):
 @pytest.mark.parametrize("length", [-2, -1, 0, 501, 32767])
 def test_a_page_that_the_application_has_written_over(board: Board, since: float, length: int):
     """A listener survives whatever its workers do."""
-    board._memory[:] = pack("=qdh", 7, since, length).ljust(len(board._memory), b"\xff")
+    board._words.write(since, length, b"\xff" * 500)
     job = board.read()
     assert job is None or job.since <= 100.0
+
+
+def test_a_worker_killed_while_it_wrote(board: Board):
+    """It may have left a job, and is taken to have."""
+    board._words._memory[:8] = b"\x07" * 8
+    job = board.read()
+    assert job is not None
+    assert job.name == ""
