@@ -74,7 +74,8 @@ class Tree:
     @property
     def waiting(self) -> list[Process]:
         """The workers that have reached their work loop and wait there."""
-        return self.titled(r"resque-\S+ Waiting for ")
+        is_waiting = re.compile(r"resque-\S+ Waiting for ").match
+        return [worker for worker in self.workers if is_waiting(worker.title)]
 
     def listener(self, number: int) -> Process | None:
         """The listener of a generation, None if it is not there."""
