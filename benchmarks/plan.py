@@ -35,9 +35,9 @@ def full(rounds: int) -> Plan:
     libraries = tuple(one.name for one in everyone if not one.is_reference)
     return Plan(
         rounds=rounds,
-        seconds=3.0,
-        load_seconds=5.0,
-        alone=Sample(200, 45.0),
+        seconds=2.0,
+        load_seconds=3.0,
+        alone=Sample(100, 20.0),
         fleet=Rest(settling=3.0, idle=60.0),
         crowd=Rest(settling=5.0, idle=60.0),
         crowd_sample=Sample(50, 45.0),

@@ -1,7 +1,5 @@
 """Twenty workers: how long they take to start and to reload, and what they cost when idle."""
 
-import pathlib
-import re
 import statistics
 import time
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from benchmarks.contenders.model import Contender
 from benchmarks.errors import MeasureError
 from benchmarks.program import Program
 from benchmarks.stage import Stage
+from resqued.process.memory import measure as measure_memory
 from tests.support import processes
 from tests.support.monitor import Monitor
 
@@ -44,11 +43,11 @@ def measure(stage: Stage, contender: Contender, rest: Rest) -> dict[str, float]:
 
 def memory(program: Program) -> float:
     """Return the mean of the workers' shares of memory (PSS), in megabytes of 1,000,000 bytes."""
-    texts = [pathlib.Path(f"/proc/{one.pid}/smaps_rollup").read_text() for one in program.workers()]
-    shares = [int(found[1]) for text in texts if (found := re.search(r"\nPss:\s+(\d+) kB", text))]
+    measured = [measure_memory(worker.pid) for worker in program.workers()]
+    shares = [memory.pss for memory in measured if memory is not None]
     if not shares:
         raise MeasureError("it has no workers that could be found")
-    return statistics.mean(shares) * 1024 / 1e6
+    return statistics.mean(shares) / 1e6
 
 
 def idle_commands(stage: Stage, seconds: float) -> float:
