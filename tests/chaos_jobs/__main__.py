@@ -23,7 +23,13 @@ from tests.chaos_jobs.run import Order, Run
 def main() -> int:
     """Run; 0: every job is accounted for."""
     options = _arguments()
-    order = Order(options.jobs, options.seed, options.every, options.on_worker_death)
+    order = Order(
+        options.jobs,
+        options.seed,
+        options.every,
+        on_worker_death=options.on_worker_death,
+        jobs_per_fork=options.jobs_per_fork,
+    )
     print(f"resqued is {pathlib.Path(resqued.__file__).parent}, seed {order.seed}")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="resqued-chaos-jobs-"))
     is_good = False
@@ -55,6 +61,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--on-worker-death", choices=("fail", "requeue"), help="the pool's option of this name"
     )
+    parser.add_argument("--jobs-per-fork", type=int, metavar="N", help="likewise")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the result here")
     parser.add_argument("--keep", action="store_true", help="keep the run's folder")
     return parser.parse_args()

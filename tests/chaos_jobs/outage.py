@@ -36,7 +36,7 @@ def main() -> int:
     folder = pathlib.Path(tempfile.mkdtemp(prefix="resqued-outage-"))
     with ValkeyServer("--appendonly", "yes", "--appendfsync", "always") as server:
         client, producer = (Resque(connect(server.url), Registry()) for _ in range(2))
-        pool = Pool(folder, server.url, None)
+        pool = Pool(folder, server.url)
         feed = Producer(producer, _ENDLESS, seed=1)
         try:
             feed.start()

@@ -38,14 +38,14 @@ _GONE = 30.0
 class Pool:
     """Ten workers over four queues, one of them for all queues."""
 
-    def __init__(self, folder: pathlib.Path, url: str, on_worker_death: str | None) -> None:
-        """Start; ``on_worker_death`` is the pool's option, None for a file without it."""
+    def __init__(self, folder: pathlib.Path, url: str, **options: object) -> None:
+        """Start; ``options`` are the pool's, None for a file without one."""
         self._folder = folder
         self.notes = folder / app.NOTES
         self.notes.touch()
         shutil.copy(app.__file__, folder / "chaos_jobs_app.py")
-        options = f", on_worker_death={on_worker_death!r}" if on_worker_death else ""
-        (folder / "pool.py").write_text(_CONFIG.format(options=options))
+        given = [f", {name}={value!r}" for name, value in options.items() if value is not None]
+        (folder / "pool.py").write_text(_CONFIG.format(options="".join(given)))
         environment = {
             "PATH": os.environ["PATH"],
             "TMPDIR": str(folder),

@@ -53,6 +53,7 @@ def write(order: Order, result: Result, path: pathlib.Path) -> None:
         "jobs": order.jobs,
         "seed": order.seed,
         "on_worker_death": order.on_worker_death,
+        "jobs_per_fork": order.jobs_per_fork,
         "numbers": result.numbers,
         "uncertain": result.uncertain,
         "seconds": round(result.seconds, 1),

@@ -35,6 +35,7 @@ class Order:
     seed: int
     every: int  #: jobs between two disturbances, in the mean
     on_worker_death: str | None = None
+    jobs_per_fork: int | None = None
 
 
 @dataclass(slots=True)
@@ -77,7 +78,12 @@ class Run:
         began = time.monotonic()
         with ValkeyServer("--appendonly", "yes", "--appendfsync", "always") as server:
             client, producer = (_client(server) for _ in range(2))
-            pool = Pool(self._folder, server.url, self._order.on_worker_death)
+            pool = Pool(
+                self._folder,
+                server.url,
+                on_worker_death=self._order.on_worker_death,
+                jobs_per_fork=self._order.jobs_per_fork,
+            )
             feed = Producer(producer, self._order.jobs, self._order.seed)
             chance = Random(self._order.seed)
             tormentor = Tormentor(pool, server, client, chance, jobs=self._order.jobs)
