@@ -39,7 +39,7 @@ def worker_settings(environment: Mapping[str, str] = os.environ) -> WorkerSettin
     return WorkerSettings(
         fork_per_job=environment.get("FORK_PER_JOB") != "false",
         jobs_per_fork=_jobs(environment, "JOBS_PER_FORK"),
-        seconds_per_fork=_seconds(environment, "SECONDS_PER_FORK", 0.0) or None,
+        seconds_per_fork=_limit(environment, "SECONDS_PER_FORK"),
         graceful_term="GRACEFUL_TERM" in environment,
         run_at_exit_hooks="RUN_AT_EXIT_HOOKS" in environment,
         term_timeout=_seconds(environment, "RESQUE_TERM_TIMEOUT", 4.0),
@@ -101,9 +101,20 @@ def _jobs(environment: Mapping[str, str], name: str) -> int | None:
     text = environment.get(name)
     if not text:
         return None
-    if not (text.isascii() and text.isdigit() and 0 < len(text) < _MAX_DIGITS and int(text)):
-        raise EnvironmentValueError(name, text, "is no number of jobs, 1 or more")
-    return int(text)
+    number = text.strip()
+    if not (number.isascii() and number.isdigit() and len(number) < _MAX_DIGITS and int(number)):
+        raise EnvironmentValueError(name, text, "is no number of jobs from 1 to 999999999")
+    return int(number)
+
+
+def _limit(environment: Mapping[str, str], name: str) -> float | None:
+    """Return seconds that leave some time; None if nothing is said."""
+    if not environment.get(name):
+        return None
+    seconds = _seconds(environment, name, 0.0)
+    if not seconds:
+        raise EnvironmentValueError(name, environment[name], "leaves no time")
+    return seconds
 
 
 def _seconds(environment: Mapping[str, str], name: str, default: float) -> float:

@@ -74,6 +74,8 @@ class Deadline:
         self._first = limit
         self._shortest = shortest
         self._clock = clock
+        #: Whether the job has closed what is not its own: it is reported, and none can follow.
+        self.is_lost = False
         self._overrun: TimeLimit | None = None
         self._extended: tuple[int, float] | None = None  #: a turn, and until when it may report
         self._thread = 0
@@ -175,6 +177,9 @@ class Deadline:
             return os.read(self._reader, 1) == _TOKEN
         except BlockingIOError:
             return False
+        except OSError:
+            self.is_lost = True
+            return True
 
     def _put_token(self) -> None:
         os.write(self._writer, _TOKEN)

@@ -2,6 +2,7 @@
 
 import atexit
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
@@ -105,6 +106,7 @@ class Series:
         self._task = task
         self._settling = task.settling
         self._begun_at = task.clock.now()
+        self._pid = 0
 
     def run(self) -> int:
         """Be that process; returns its exit status.
@@ -112,6 +114,7 @@ class Series:
         Whatever is out of the ordinary is the worker's: a job that this process has taken and not
         begun stays in the worker's record, where the worker finds it.
         """
+        self._pid = os.getpid()
         set_title(self._task.title)
         status = self._see_through(self._task.job, self._task.reserved, self._task.prepare)
         while status is None:
@@ -137,6 +140,10 @@ class Series:
         """Perform one job and report it; returns the exit status, None if the process goes on."""
         task = self._task
         error = performing.outcome(job, task.interruption, (Signals.SIGTERM,), prepare)
+        if os.getpid() != self._pid:
+            return (
+                0  # the job has forked, and comes to its end twice: this is not the one who reports
+            )
         # When its time was over first, the worker reports it, whatever it has come to by now.
         if task.deadline is not None and not task.deadline.claim():
             return 0 if error is None else EXIT_UNSAVED
@@ -169,6 +176,7 @@ class Series:
             sheet.place + 1 < quota.jobs
             and not sheet.must_leave
             and not self._task.interruption.has_come
+            and not (self._task.deadline is not None and self._task.deadline.is_lost)
             and self._task.clock.now() - self._begun_at < quota.seconds
         )
 

@@ -55,6 +55,7 @@ class Vigil:
         self._baton = baton
         self._interval = max(interval, _LEAST_WAIT_FOR_TURN)
         self._post = Post.AT_WORK
+        self._is_late = False  #: whether it has waited for its turn for an interval, about
         self._losses = 0  #: looks in a row that asked, and after which nobody would tell
 
     def begin_look(self) -> Speaker | None:
@@ -83,6 +84,7 @@ class Vigil:
         does.
         """
         has_asked = self._post is Post.ASKING
+        self._is_late = False
         self._post = Post.LOOKING
         tracking = self._tracking
         if tracking is None or tracking.is_refused:
@@ -112,6 +114,8 @@ class Vigil:
             case Post.TURN if self._has_turn():
                 self._post = Post.TO_ASK
                 return True
+            case Post.TURN:
+                return self._is_late and self._baton is not None and self._baton.is_stuck()
             case _:
                 return False
 
@@ -121,6 +125,7 @@ class Vigil:
             case Post.JOB | Post.PAUSE if self._tracking is not None:
                 self._control.wait_for(self._tracking, seconds)
             case Post.TURN if self._baton is not None:
+                self._is_late = True
                 self._control.wait_for_turn(self._baton, min(seconds, self._interval))
             case _:
                 self._control.wait(seconds)

@@ -67,6 +67,10 @@ class Baton(Protocol):
         """Take it if nobody has it; whether it is this worker's now."""
         ...
 
+    def is_stuck(self) -> bool:
+        """Tell whether whoever has it is stopped, so that nobody watches."""
+        ...
+
     def give(self) -> None:
         """Let go of it, or no longer wait for it; another is woken."""
         ...

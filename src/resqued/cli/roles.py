@@ -1,5 +1,6 @@
 """What each process of a running pool is, told by its title and its parent's part."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -41,7 +42,11 @@ def _part(pid: int, title: str, parent: str) -> Part:
     if said and said[1] == "listener" and said[2] and parent == "master":
         return Part("listener", f"listener {said[2]}")
     role = said[1] if said and said[1] in _OWN else _below(parent, title)
-    return Part(role, one_line(f"{role} {pid}: {_OF_WORKER.sub('', title, count=1)}", _LONGEST))
+    told = _OF_WORKER.sub("", title, count=1)
+    if role == "other":
+        program, *arguments = told.split(" ")
+        told = " ".join([os.path.basename(program), *arguments])
+    return Part(role, one_line(f"{role} {pid}: {told}", _LONGEST))
 
 
 def _below(parent: str, title: str) -> str:

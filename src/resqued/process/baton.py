@@ -7,12 +7,18 @@ go of it writes a byte into a pipe on which the others sleep.
 
 import fcntl
 import os
+import sys
 from collections.abc import Iterable
 from contextlib import suppress
+from struct import Struct
 from typing import TypeAlias
 
 from resqued.process import limits
 
+#: The kernel's ``struct flock``: kind, whence, start, length, pid (fcntl(2)).
+_LOCK = Struct("@hhqqi4x")
+#: Stopped by a signal, and by a debugger (proc(5)).
+_STOPPED = (b"T", b"t")
 #: What those have in common who share one.
 Group: TypeAlias = tuple[str, ...]
 
@@ -47,6 +53,20 @@ class Baton:
             return False  # another process has it, or the system has no room for a lock
         self.is_held = True
         return True
+
+    def is_stuck(self) -> bool:
+        """Tell whether whoever has it is stopped (SIGSTOP, a debugger); never true but on Linux."""
+        if sys.platform != "linux":
+            return False
+        question = _LOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, self._place, 1, 0)
+        kind, *_, pid = _LOCK.unpack(fcntl.fcntl(self._file, fcntl.F_GETLK, question))
+        if kind == fcntl.F_UNLCK:
+            return False
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                return file.read().rpartition(b")")[2].split()[0] in _STOPPED
+        except OSError:
+            return False  # it has just ended
 
     def give(self) -> None:
         """Let go of it, if we have it, and wake another who waits for it.

@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -131,6 +132,19 @@ def _is_accounted_for(pool: Pool, files: list[pathlib.Path]) -> bool:
     """Tell whether each job has left its file, or a record as it was in the hands of one killed."""
     made = sum(file.exists() for file in files)
     return made + pool.client.failure_count() >= len(files)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_the_leader_is_stopped(pool: Pool):
+    """The others look at each interval until it goes on."""
+    pool.start("worker_pool(3, 'q', interval=1)\n", 3)
+    leader = pool.leader()
+    os.kill(leader.pid, signal.SIGSTOP)
+    for _ in range(3):
+        pool.work()
+    os.kill(leader.pid, signal.SIGCONT)
+    pool.work()
+    assert pool.daemon.stop() == 0
 
 
 def test_the_leader_is_told_to_leave_or_stops(pool: Pool):

@@ -35,11 +35,20 @@ def test_several_jobs_per_fork():
     """Numbers; without a value they are as if not given."""
     settings = environment.worker_settings({"JOBS_PER_FORK": "50", "SECONDS_PER_FORK": "2.5"})
     assert (settings.jobs_per_fork, settings.seconds_per_fork) == (50, 2.5)
+    settings = environment.worker_settings({"JOBS_PER_FORK": " 5 ", "SECONDS_PER_FORK": " 5 "})
+    assert (settings.jobs_per_fork, settings.seconds_per_fork) == (5, 5.0)
     settings = environment.worker_settings({"JOBS_PER_FORK": "", "SECONDS_PER_FORK": ""})
     assert (settings.jobs_per_fork, settings.seconds_per_fork) == (None, None)
 
 
-@pytest.mark.parametrize("value", ["0", "-1", "1.5", "many", " 5", "²", "9" * 100])
+@pytest.mark.parametrize("value", ["0", "-1", "much", "nan"])
+def test_seconds_that_leave_no_time(value):
+    """Likewise."""
+    with pytest.raises(EnvironmentValueError, match=f"SECONDS_PER_FORK={value}: "):
+        environment.worker_settings({"SECONDS_PER_FORK": value})
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "many", "²", "9" * 100])
 def test_a_number_of_jobs_that_is_none(value):
     """The error names the variable and what it says."""
     with pytest.raises(EnvironmentValueError, match=r"JOBS_PER_FORK=.*: is no number of jobs"):

@@ -321,3 +321,31 @@ def test_max_jobs_counts_each(numbered, start_worker, note):
     assert worker.wait() == 0
     assert processes(note) == ([2, 1], [0, 1, 2])
     assert "leaves for a fresh one: 3 jobs done" in worker.log
+
+
+def fork_and_come_back():
+    """Have both processes come back from the job."""
+    os.fork()
+
+
+@pytest.mark.parametrize("count", [1, 9])
+def test_a_job_that_comes_back_twice(numbered, application, start_worker, store, note, count):
+    """Only the process that the worker has forked reports it, and takes others."""
+    application.job(queue="q", name="Forks")(fork_and_come_back)
+    application.enqueue_to("q", "Forks")
+    numbered.enqueue_all(4)
+    worker = start_worker("q", interval=0, prepare=series_of(count))
+    assert worker.wait() == 0
+    assert processes(note)[1] == [0, 1, 2, 3]
+    assert (store.stats(), store.failures()) == ((5, 0), [])
+
+
+def test_a_job_that_closes_what_is_not_its_own(numbered, application, start_worker, store, note):
+    """It has succeeded, with a time limit, too; the next has another process."""
+    application.job(queue="q", name="Closes", timeout=60)(lambda: os.closerange(3, 1000))
+    numbered.enqueue(0)
+    application.enqueue_to("q", "Closes")
+    numbered.enqueue(1)
+    assert start_worker("q", interval=0, prepare=series_of(9)).wait() == 0
+    assert processes(note) == ([1, 1], [0, 1])
+    assert (store.stats(), store.failures()) == ((3, 0), [])

@@ -173,6 +173,20 @@ def test_a_forked_child_has_nothing_to_do_with_it(baton: Baton):
     assert not in_child(baton.take)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_a_holder_that_is_stopped(baton: Baton, holder: int):
+    """It has it all the same; the others can see that."""
+    assert not baton.is_stuck()
+    os.kill(holder, signal.SIGSTOP)
+    wait_until(baton.is_stuck, "a holder that is stopped")
+    assert not baton.take()
+    os.kill(holder, signal.SIGCONT)
+    wait_until(lambda: not baton.is_stuck(), "a holder that goes on")
+    os.kill(holder, signal.SIGKILL)
+    wait_for_end(holder)
+    assert not baton.is_stuck()
+
+
 def test_a_wake_that_nobody_used_is_passed_on(baton: Baton, holder: int):
     """The one that the kernel has chosen may have something else to do."""
     assert holder

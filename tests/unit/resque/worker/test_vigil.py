@@ -50,7 +50,12 @@ class FakeBaton:
 
     is_taken: bool = False
     is_held: bool = False
+    has_stopped: bool = False
     given: int = 0
+
+    def is_stuck(self):
+        """Whether the other one is stopped."""
+        return self.has_stopped
 
     def take(self):
         """Have it if nobody else has."""
