@@ -15,7 +15,7 @@ help:
 	@echo 'make chaos       random disturbances of real pools; SCHEDULES=50, SEED=n ONLY=k runs one again'
 	@echo 'make chaos-jobs  kills and cut connections under numbered jobs; JOBS=5000 SEED=n'
 	@echo 'make fuzz        random input for what reads the data of others; MINUTES=30, SEED=n'
-	@echo 'make bench       beside RQ, Celery, Dramatiq and huey; an hour; writes docs/benchmarks.md'
+	@echo 'make bench       beside RQ, Celery, Dramatiq and huey; half an hour; writes docs/benchmarks.md'
 	@echo 'make bench-quick the most important of it, within two minutes'
 	@echo 'make check       formatting, lint and types, read only'
 	@echo 'make fmt         rewrite the code as make check wants it'
