@@ -48,7 +48,7 @@ class Address:
         was guessed are lost.
         """
         try:
-            return _parse(url)
+            return _printable(_parse(url))
         except ValueError as error:
             raise AddressError(_without_password(url), str(error)) from None
 
@@ -70,6 +70,13 @@ def _shown(host: str, port: int) -> str:
 # The functions below raise ValueError with the problem, in words that never quote a part which
 # may be a password. They do by hand what urllib.parse does, as importing it costs every worker
 # half a megabyte.
+
+
+def _printable(address: Address) -> Address:
+    """Return it; its names go to the log, and to system calls which take no NUL."""
+    if not f"{address}{address.ssl_ca_certs or ''}".isprintable():
+        raise ValueError("a percent-encoded part holds a control character")
+    return address
 
 
 def _parse(url: str) -> Address:
@@ -206,7 +213,7 @@ def _without_password(url: str) -> str:
     if not at:
         return tail
     scheme, separator, _ = head.partition("://")
-    is_scheme = separator and scheme.replace("+", "").isalnum()
+    is_scheme = separator and scheme in _SCHEMES
     return f"{scheme}://***@{tail}" if is_scheme else f"***@{tail}"
 
 

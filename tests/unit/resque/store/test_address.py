@@ -205,3 +205,25 @@ def test_whatever_follows_a_password_s_option_is_hidden():
         Address.parse("nonsense?a=1&Sentinel_PASSword=s3cret&b=2?c")
     assert "s3cret" not in str(caught.value)
     assert "nonsense?a=1&Sentinel_PASSword=***" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "unix:///run/valkey%00.sock",
+        "redis://us%0aer:pw@h",
+        "redis+sentinel://h/my%1bmaster",
+        "rediss://h?ssl_ca_certs=/c%00",
+    ],
+)
+def test_control_characters_that_are_percent_encoded(url):
+    """They would end a system call by an error of their own, or stand in a log."""
+    with pytest.raises(AddressError, match="holds a control character"):
+        Address.parse(url)
+
+
+def test_what_stands_where_a_scheme_should_is_hidden():
+    """It may be half of a password."""
+    with pytest.raises(AddressError) as caught:
+        Address.parse("s3cret://u:s3cret@host")
+    assert "s3cret" not in str(caught.value)
