@@ -1,6 +1,7 @@
 """See one job through: have it performed, write down what became of it, clear the record."""
 
 import logging
+import os
 from dataclasses import dataclass
 from functools import partial
 from math import inf
@@ -27,6 +28,7 @@ from resque.worker.settling import Settling
 from resque.worker.source import JobSource
 from resque.worker.title import Title
 from resque.worker_hooks import Moment
+from resqued.process.spawn import leave
 from resqued.process.title import set_title
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ class JobRunner:
     def __init__(self, worker: "Worker", tools: Tools) -> None:
         self._worker = worker
         self._client = worker.client
+        self._pid = os.getpid()
         self._tools = tools
         self._control = tools.control
         self._patience = tools.patience
@@ -124,6 +127,8 @@ class JobRunner:
         self._control.job_begins()
         set_title(self.title_of(job))
         error = performing.outcome(job, self._control.interruption, self._control.interrupting)
+        if os.getpid() != self._pid:
+            leave(0)  # the job has forked, and its child came back from it: not a second worker
         self._control.put_handlers_back()  # a job may have set its own
         if error is not None:
             self._save_and_finish(performing.describe(job, error), error, reserved)

@@ -141,9 +141,7 @@ class Series:
         task = self._task
         error = performing.outcome(job, task.interruption, (Signals.SIGTERM,), prepare)
         if os.getpid() != self._pid:
-            return (
-                0  # the job has forked, and comes to its end twice: this is not the one who reports
-            )
+            return 0  # the job has forked, and its child came back from it: not the one to report
         # When its time was over first, the worker reports it, whatever it has come to by now.
         if task.deadline is not None and not task.deadline.claim():
             return 0 if error is None else EXIT_UNSAVED

@@ -291,13 +291,14 @@ def test_usr1_during_a_boot(daemon: Daemon):
     daemon.write("wait", "")
     daemon.signal(signal.SIGHUP)
     daemon.wait_until(lambda: daemon.read("loading"), "before_fork of the next generation")
-    daemon.replace("worker('b')\n")
+    daemon.replace(WAITING + "worker('b')\n")  # nobody is told to leave before that has loaded
     daemon.publish("9.8.7")
     daemon.signal(signal.SIGUSR1)
 
     tree = wait_for_master(daemon, "9.8.7")
 
     assert {w.pid for w in before.workers} == {w.pid for w in tree.workers_of(1)}
+    (daemon.folder / "wait").unlink()
     daemon.write("finish", "")
     wait_for_take_over(daemon, 3)
     assert "Generation 2 is given up before it was ready" in daemon.log

@@ -340,6 +340,23 @@ def test_a_job_that_comes_back_twice(numbered, application, start_worker, store,
     assert (store.stats(), store.failures()) == ((5, 0), [])
 
 
+def test_a_job_that_comes_back_twice_in_the_worker_itself(
+    numbered, application, start_worker, store, note
+):
+    """There is one worker after it, as before."""
+
+    def prepare(worker):
+        worker.fork_per_job = False
+
+    application.job(queue="q", name="Forks")(fork_and_come_back)
+    application.enqueue_to("q", "Forks")
+    numbered.enqueue_all(4)
+    worker = start_worker("q", interval=0, prepare=prepare)
+    assert worker.wait() == 0
+    assert processes(note) == ([4], [0, 1, 2, 3])
+    assert (store.stats(), store.failures()) == ((5, 0), [])
+
+
 def test_a_job_that_closes_what_is_not_its_own(numbered, application, start_worker, store, note):
     """It has succeeded, with a time limit, too; the next has another process."""
     application.job(queue="q", name="Closes", timeout=60)(lambda: os.closerange(3, 1000))
