@@ -5,7 +5,7 @@ import pathlib
 import signal
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 #: In the environment of everything that a test starts. A title overwrites the environment that
 #: /proc shows, so the working directory, which no process of ours leaves, marks them as well.
@@ -14,12 +14,15 @@ MARKER = "RESQUED_TEST_FOLDER"
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process as it was when it was looked at; zombies are none."""
+    """One process as it was when it was looked at; zombies are none.
+
+    Two looks at one process are equal, whatever its title said at the time.
+    """
 
     pid: int
     ppid: int
     started: int  #: in the kernel's ticks: tells a process from a later one of the same pid
-    title: str
+    title: str = field(compare=False)
 
     @property
     def is_there(self) -> bool:
