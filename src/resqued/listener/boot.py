@@ -10,6 +10,7 @@ from resqued.config.errors import ConfigError
 from resqued.config.hooks import BeforeForkContext, run_hooks
 from resqued.config.model import Config
 from resqued.errors import ResquedError
+from resqued.process import huge_pages
 from resqued.worker import factory
 
 log = logging.getLogger(__name__)
@@ -49,11 +50,17 @@ def load_application(config: Config) -> str | None:
         reason = "before_fork failed\n" + traceback.format_exc().rstrip()
         raise BootError(reason, is_config_unreadable=False) from error
     _warn_of_threads()
+    _make_ready_for_forks()
+    return None if context.app_version is None else str(context.app_version)
+
+
+def _make_ready_for_forks() -> None:
     # What is garbage now is not copied into every worker, and what stays is never touched by
     # their collectors, so that its pages stay shared.
     gc.collect()
     gc.freeze()
-    return None if context.app_version is None else str(context.app_version)
+    moved = huge_pages.collapse()
+    log.debug("%d MB of memory are in huge pages", moved >> 20)
 
 
 def _warn_of_threads() -> None:

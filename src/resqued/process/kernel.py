@@ -1,11 +1,13 @@
-"""The two prctl(2) calls that Python has no name for; on other kernels they do nothing."""
+"""The system calls that Python has no name for; on other kernels they do nothing."""
 
 import ctypes
+import os
 import sys
 from signal import Signals
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_MADV_COLLAPSE = 25
 #: Found once, here: to look it up again would cost each forked child 50 pages.
 _PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
@@ -27,6 +29,18 @@ def die_with_parent(number: Signals) -> None:
 def outlive_parent() -> None:
     """Undo ``die_with_parent``."""
     _prctl(_PR_SET_PDEATHSIG, 0)
+
+
+def collapse(start: int, size: int) -> None:
+    """Move a part of this process's memory into huge pages (Linux 6.1 and later; madvise(2)).
+
+    ``start`` and ``size`` are bytes, whole pages of that kind. Raises OSError: EINVAL if the kernel
+    cannot do it, ENOMEM or EAGAIN if it has no such page left.
+    """
+    madvise = ctypes.CDLL(None, use_errno=True).madvise
+    if madvise(ctypes.c_void_p(start), ctypes.c_size_t(size), _MADV_COLLAPSE) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 def prefer_for_oom(step: int) -> None:
