@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from benchmarks.contenders import field
-from benchmarks.contenders.of_resqued import DEFAULT, IN_PROCESS
+from benchmarks.contenders.of_resqued import DEFAULT, IN_PROCESS, STANDBY
 from benchmarks.measures.fleet import Rest
 from benchmarks.measures.latency import Sample
 
@@ -23,6 +23,7 @@ class Plan:
     bare: tuple[str, ...]  #: the contenders: of throughput without an application
     large: tuple[str, ...]  #: ... and with one of 100 MB
     latency: tuple[str, ...]
+    latency_large: tuple[str, ...]  #: ... of that of idle workers with one of 100 MB
     load: tuple[str, ...]
     twenty: tuple[str, ...]  #: ... of the measures with 20 workers
     crowded: tuple[str, ...]  #: ... and with 200
@@ -44,6 +45,7 @@ def full(rounds: int) -> Plan:
         bare=names,
         large=names,
         latency=libraries,
+        latency_large=(DEFAULT, STANDBY, IN_PROCESS, "rq-worker"),
         load=libraries,
         twenty=libraries,
         crowded=(DEFAULT,),
@@ -61,6 +63,7 @@ def quick(rounds: int) -> Plan:
         crowd_sample=Sample(20, 5.0),
         large=(DEFAULT,),
         latency=(DEFAULT, IN_PROCESS, "huey"),
+        latency_large=(),
         load=(),
         twenty=(DEFAULT,),
     )
@@ -68,6 +71,6 @@ def quick(rounds: int) -> Plan:
 
 def only(plan: Plan, names: Collection[str]) -> Plan:
     """Return the plan for these contenders alone."""
-    lists = ("bare", "large", "latency", "load", "twenty", "crowded")
+    lists = ("bare", "large", "latency", "latency_large", "load", "twenty", "crowded")
     kept = {each: tuple(name for name in getattr(plan, each) if name in names) for each in lists}
     return replace(plan, **kept)

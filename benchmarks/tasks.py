@@ -61,11 +61,16 @@ class Tasks:
         return throughput.measure(self._stage, contender, app, guess * self._plan.seconds)
 
     def _latency(self) -> Iterator[Task]:
-        for name in self._plan.latency:
-            run = partial(latency.idle, self._stage, self._field[name], self._plan.alone)
-            yield Task("latency-idle", name, run)
+        yield from self._idle_latency("latency-idle", application.BARE, self._plan.latency)
+        large = "latency-idle-large"
+        yield from self._idle_latency(large, application.LARGE, self._plan.latency_large)
         for name in self._plan.load:
             yield Task("latency-load", name, partial(self._under_load, name))
+
+    def _idle_latency(self, measure: str, app: str, names: tuple[str, ...]) -> Iterator[Task]:
+        for name in names:
+            run = partial(latency.idle, self._stage, self._field[name], app, self._plan.alone)
+            yield Task(measure, name, run)
 
     def _under_load(self, name: str) -> dict[str, float]:
         rate = self._results.median("throughput-bare", name, "rate")

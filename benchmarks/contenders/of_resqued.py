@@ -7,6 +7,7 @@ from benchmarks.plain_queue import KEY
 
 #: The names of those that more is asked of than of the others.
 DEFAULT = "resqued-fork"
+STANDBY = "resqued-standby"
 BATCHES = "resqued-50"
 IN_PROCESS = "resqued-in-process"
 
@@ -30,6 +31,7 @@ def contenders() -> tuple[Contender, ...]:
     """Return them; another option of a pool is another line here."""
     return (
         _resqued(DEFAULT, "resqued, its default", Kind.PER_JOB, 1200),
+        _resqued(STANDBY, "resqued, standby=True", Kind.PER_JOB, 1200, standby=True),
         _resqued(BATCHES, "resqued, jobs_per_fork=50", Kind.SHARED, 8000, jobs_per_fork=50),
         _resqued(IN_PROCESS, "resqued, fork_per_job off", Kind.SHARED, 8000),
     )

@@ -18,10 +18,10 @@ class Sample:
     seconds: float  #: after which no more are sent, however few there were
 
 
-def idle(stage: Stage, contender: Contender, sample: Sample) -> dict[str, float]:
+def idle(stage: Stage, contender: Contender, app: str, sample: Sample) -> dict[str, float]:
     """Enqueue one job at a time, after a pause."""
     stage.clear()
-    with stage.running(contender, WORKERS, application.BARE) as program:
+    with stage.running(contender, WORKERS, app) as program:
         wait_until_ready(stage, contender, program, WORKERS)
         done = stage.produce(contender, "alone", stage.notes, sample.jobs, sample.seconds)
         return waits(stage, program, int(done["notes"]))

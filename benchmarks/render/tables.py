@@ -41,6 +41,7 @@ class Column:
 LATENCY = (
     Column("idle, p50", "latency-idle", "p50"),
     Column("idle, p99", "latency-idle", "p99"),
+    Column("idle, 100 MB application, p50", "latency-idle-large", "p50"),
     Column("under load, p50", "latency-load", "p50"),
     Column("under load, p99", "latency-load", "p99"),
 )

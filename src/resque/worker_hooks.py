@@ -69,6 +69,10 @@ class WorkerHooks:
         """Call it in a worker last of all, when that has unregistered."""
         return self._register(Moment.WORKER_EXIT, function)
 
+    def has_any(self, moment: Moment) -> bool:
+        """Tell whether anything is to be called then."""
+        return bool(self._functions[moment])
+
     def clear(self, moment: Moment) -> None:
         """Forget the functions of a moment."""
         self._functions[moment].clear()

@@ -66,6 +66,7 @@ class FakeWorker:
         self.fork_per_job = True
         self.jobs_per_fork: int | None = None
         self.seconds_per_fork: float | None = None
+        self.standby = False
         self.term_timeout = 4.0
         self.pre_shutdown_timeout = 0.0
         self.graceful_term = False

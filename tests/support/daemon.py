@@ -273,6 +273,10 @@ class Daemon:
 
         return self.wait_until(complete, f"{count} workers that wait for jobs")
 
+    def wait_for_title(self, pattern: str) -> list[Process]:
+        """Wait until a title matches from its start on, and return all such processes."""
+        return self.wait_until(lambda: self.tree().titled(pattern), f"a title like {pattern}")
+
     def wait_for_log(self, pattern: str, count: int = 1) -> list[str]:
         """Wait until the log has ``count`` matches of a pattern, and return all."""
         found: list[str] = self.wait_until(

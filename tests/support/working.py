@@ -16,6 +16,8 @@ from resqued.process.spawn import fork_child
 from tests.support import processes, waiting
 from tests.support.processes import Process
 
+_STANDBY = "Standing by"
+
 
 def do_nothing(_worker: Worker) -> None:
     """Prepare nothing."""
@@ -73,8 +75,16 @@ class WorkerProcess:
     @property
     def job(self) -> Process | None:
         """The process of its job, if it has one."""
-        pids = pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        return processes.find(int(pids[0])) if pids else None
+        return next((p for p in self._children if _STANDBY not in p.title), None)
+
+    @property
+    def standby(self) -> Process | None:
+        """The process that waits for its next job, if one does."""
+        return next((p for p in self._children if _STANDBY in p.title), None)
+
+    @property
+    def _children(self) -> list[Process]:
+        return processes.children(self.pid)
 
     def wait_for_title(self, start: str) -> str:
         """Wait until its title begins like this behind its version, and return the whole."""
@@ -107,11 +117,11 @@ class WorkerProcess:
     def clean_up(self) -> None:
         """Leave neither it nor its job behind."""
         if self._status is None:
-            job = self.job
+            below = self._children
             self.signal(signal.SIGKILL)
             self._reap()
-            if job is not None:
-                waiting.wait_until(lambda: not job.is_there, "the end of the job's process")
+            for process in below:
+                waiting.wait_until(lambda p=process: not p.is_there, "the end of its processes")
         os.close(self._pidfd)
 
     def _reap(self) -> ExitStatus:

@@ -41,6 +41,7 @@ class ClientAdapter:
     def __init__(self, client: Any) -> None:
         """``client`` has redis-py's ``execute_command`` and ``pipeline``."""
         self._client = client
+        self.openings = 0  #: none of them is ours
         self.address = f"the server of {type(client).__module__}.{type(client).__qualname__}"
 
     def call(self, name: Word, *words: Word) -> Reply:

@@ -34,6 +34,11 @@ class Server(Speaker, Protocol):
         """Which server it is; its text is for people, and holds no password."""
         ...
 
+    @property
+    def openings(self) -> int:
+        """How many connections it has opened, where they are ours; the last is the one in use."""
+        ...
+
     def pipeline(self, commands: Iterable[Sequence[Word]]) -> list[Reply]:
         """Send all commands in one write, read all replies, then raise the first error reply."""
         ...

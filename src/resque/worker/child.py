@@ -56,9 +56,9 @@ class JobChild:
     ) -> None:
         """Fork, and run ``body`` there. Raises OSError if there is no room for another process."""
         self.pid = _fork(body, deadline)
+        self.deadline = deadline  #: what keeps the time of its jobs; None: none of them has a limit
         self._clock = clock
         self._limits = limits
-        self._deadline = deadline
         self._step = _Step.NOT_BEGUN
         self._next_step_at = 0.0
 
@@ -68,8 +68,8 @@ class JobChild:
         steps = []
         if self._step in _UNDER_WAY:
             steps.append(max(0.0, self._next_step_at - self._clock.now()))
-        if self._deadline is not None and self._step in _AT_LARGE:
-            steps.append(self._deadline.due_in)
+        if self.deadline is not None and self._step in _AT_LARGE:
+            steps.append(self.deadline.due_in)
         return min(steps, default=None)
 
     def end_if_due(self, *, wanted: bool) -> None:
@@ -80,7 +80,7 @@ class JobChild:
         """
         if wanted and self._step is _Step.NOT_BEGUN:
             self._move(_Step.WAITING, self._limits.pre_shutdown)
-        if self._deadline is not None and self._step in _AT_LARGE and self._deadline.has_passed():
+        if self.deadline is not None and self._step in _AT_LARGE and self.deadline.has_passed():
             self._move(_Step.ASKED, stack.PATIENCE)
             stack.ask(self.pid)
         if self._step is _Step.NOT_BEGUN or self._clock.now() < self._next_step_at:
@@ -104,15 +104,21 @@ class JobChild:
     def reap(self) -> ExitStatus | None:
         """Return how the child ended, or None if it has not; SIGCHLD tells when to look."""
         status = reaper.reap(self.pid)
-        if status is not None and self._deadline is not None:
-            self._deadline.read_stack()
-            self._deadline.close()
+        if status is not None and self.deadline is not None:
+            self.deadline.read_stack()
+            self.deadline.close()
         return status
 
+    def end_now(self) -> None:
+        """End a child that has no job yet, and that ``reap`` has not seen off."""
+        reaper.see_off(self.pid)
+        if self.deadline is not None:
+            self.deadline.close()
+
     def _log_overrun(self) -> None:
-        if self._step is _Step.ASKED and self._deadline is not None:
-            where = self._deadline.read_stack() or "(it has not told its stack)"
-            limit = self._deadline.limit
+        if self._step is _Step.ASKED and self.deadline is not None:
+            where = self.deadline.read_stack() or "(it has not told its stack)"
+            limit = self.deadline.limit
             log.warning(
                 "The job of process %d has taken more than %g s (limit of the %s), at\n%s",
                 self.pid,

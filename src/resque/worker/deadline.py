@@ -98,6 +98,11 @@ class Deadline:
         self._write(self._first)
         self._put_token()
 
+    def first_job(self, limit: TimeLimit | None) -> None:
+        """Begin the time of the first job, of a process that was forked before it was known."""
+        self._first = limit or UNLIMITED
+        self._write(self._first)
+
     def close(self) -> None:
         """Let go of it, when the process has ended or was never forked."""
         for descriptor in (self._dump, self._reader, self._writer):

@@ -14,9 +14,10 @@ from resque.worker.liveness import Liveness
 from resque.worker.patience import Patience
 from resque.worker.pruning import Pruner
 from resque.worker.recycling import Recycling, Wear
-from resque.worker.runner import JobRunner, Tools
+from resque.worker.runner import JobRunner
 from resque.worker.source import JobSource
 from resque.worker.title import Title
+from resque.worker.tools import Tools
 from resque.worker.vigil import Vigil
 from resque.worker_hooks import Moment
 
@@ -84,6 +85,7 @@ class Shift:
         log.debug("Worker %s leaves", self._worker.id)
 
     def _turn(self) -> None:
+        self._runner.make_ready()
         while not (self._control.asked or self._is_drained):
             self.tick()
             is_told = self._control.asked or self._control.is_paused
@@ -91,6 +93,7 @@ class Shift:
                 self._make_room(reason)
                 break
         self._vigil.leave()
+        self._runner.close()
         self._finish_last()
 
     def _make_room(self, reason: str) -> None:

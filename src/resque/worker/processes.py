@@ -35,18 +35,22 @@ class JobProcesses:
 
     def fork(self, body: Callable[[], int], deadline: Deadline | None) -> JobChild:
         """Fork, as soon as the kernel has room. Raises NoRoomError when told to leave first."""
-        limits = Limits(
-            pre_shutdown=self._worker.pre_shutdown_timeout, term=self._worker.term_timeout
-        )
         while True:
             try:
-                return JobChild(body, self._worker.clock, limits, deadline)
+                return self.fork_now(body, deadline)
             except OSError as error:
                 log.error("Cannot fork, trying again: %s", error)  # noqa: TRY400 - it says all
                 self._control.wait(_FORK_PAUSE)
                 self._liveness.beat_aside_if_due()
                 if self._control.asked:
                     raise NoRoomError(str(error)) from error
+
+    def fork_now(self, body: Callable[[], int], deadline: Deadline | None) -> JobChild:
+        """Fork. Raises OSError if the kernel has no room."""
+        limits = Limits(
+            pre_shutdown=self._worker.pre_shutdown_timeout, term=self._worker.term_timeout
+        )
+        return JobChild(body, self._worker.clock, limits, deadline)
 
     def see_off(self, child: JobChild, meanwhile: Callable[[], float] | None = None) -> ExitStatus:
         """Wait for a child's end, whatever is asked meanwhile.

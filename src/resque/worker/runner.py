@@ -2,7 +2,6 @@
 
 import logging
 import os
-from dataclasses import dataclass
 from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
@@ -16,17 +15,11 @@ from resque.store import deaths
 from resque.store.queues import Nothing, Reserved
 from resque.worker import performing
 from resque.worker.child import error_of
-from resque.worker.control import Control
-from resque.worker.deadline import UNLIMITED, Deadline, TimeLimit
-from resque.worker.liveness import Liveness
-from resque.worker.patience import Patience
+from resque.worker.launching import Launcher
 from resque.worker.processes import JobProcesses, NoRoomError
-from resque.worker.recycling import Wear
 from resque.worker.reporting import Reporting
-from resque.worker.series import Quota, Series, SeriesTask
 from resque.worker.settling import Settling
-from resque.worker.source import JobSource
-from resque.worker.title import Title
+from resque.worker.tools import Tools
 from resque.worker_hooks import Moment
 from resqued.process.spawn import leave
 from resqued.process.title import set_title
@@ -35,18 +28,6 @@ if TYPE_CHECKING:
     from resque.worker.worker import Worker
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
-    """What one worker's loop shares with its runner."""
-
-    control: Control
-    patience: Patience
-    title: Title
-    liveness: Liveness  #: beats while a job runs
-    source: JobSource
-    wear: Wear
 
 
 class JobRunner:
@@ -63,6 +44,9 @@ class JobRunner:
         self._reporting = Reporting(worker, tools.patience, self._processes)
         self.report_dirty_exit = self._reporting.report_dirty_exit
         self._settling = Settling(worker.client, worker.id, tools.patience)
+        self._launcher = Launcher(worker, self, tools, self._processes, self._settling)
+        self.make_ready = self._launcher.make_ready
+        self.close = self._launcher.close
         self._burial = Burial(worker.client.server, worker.client.keys, self.report_dirty_exit)
 
     def run(self, reserved: Reserved) -> int | None:
@@ -137,54 +121,24 @@ class JobRunner:
         return reserved.number
 
     def _perform_in_child(self, job: Job, reserved: Reserved) -> int | None:
-        task = self._task(job, reserved)
         self._control.job_begins()
-        self._settling.begin(reserved.number)
         try:
-            child = self._processes.fork(Series(task).run, task.deadline)
+            child = self._launcher.start(job, reserved)
         except NoRoomError as none:
             error = DirtyExit(f"There was no room for the job's process: {none}")
             self.report_dirty_exit(reserved, self._worker.id, error)
             return reserved.number
         self._tools.title.show(f"Forked {child.pid} at {self._now}")
+        self.make_ready()
         status = self._processes.see_off(child, self._end_series_if_due)
         self._tools.wear.jobs_done(self._settling.sheet.place + 1)
-        overrun = task.deadline.error if task.deadline is not None else None
+        overrun = child.deadline.error if child.deadline is not None else None
         found = overrun or error_of(status)
         if found is None or self._settling.is_known:
             self._settling.settle()
             return None
         is_stranger = status.signal is not None and not child.was_told
         return self._see_to_cut_off(reserved, found, was_killed=is_stranger)
-
-    def _task(self, job: Job, reserved: Reserved) -> SeriesTask:
-        quota = Quota.of(self._worker, self._tools.wear.jobs_left)
-        return SeriesTask(
-            reserved=reserved,
-            job=job,
-            title=self.title_of(job),
-            prepare=partial(self._worker.hooks.run, Moment.AFTER_FORK, job),
-            employer=self,
-            settling=self._settling,
-            interruption=self._control.interruption,
-            quota=quota,
-            clock=self._worker.clock,
-            worker_timeout=self._worker.timeout,
-            run_at_exit_hooks=self._worker.run_at_exit_hooks,
-            deadline=self._deadline(job, quota),
-        )
-
-    def _deadline(self, job: Job, quota: Quota) -> Deadline | None:
-        """Return what keeps the time of a series' jobs; None if none of them can have a limit."""
-        worker = self._worker
-        limit = TimeLimit.of(job, worker.timeout)
-        if quota.is_single:
-            return None if limit is None else Deadline(limit, worker.clock)
-        limits = [worker.timeout, self._client.registry.shortest_timeout]
-        shortest = min((seconds for seconds in limits if seconds is not None), default=None)
-        if shortest is None:
-            return None
-        return Deadline(limit or UNLIMITED, worker.clock, shortest=shortest)
 
     def _end_series_if_due(self) -> float:
         """Have the process take no more jobs if the worker is to take none.

@@ -55,13 +55,18 @@ class Settling:
         """Say that the server knows of the job in hand."""
         self.sheet.say(Outcome.SETTLED)
 
+    # --- in the worker, before the fork, or in a process that stood by when its job is known ---
+
+    def prepare_post(self, number: int) -> None:
+        """Prepare how the process of this job will have it known; on the worker's connection."""
+        client = self._client
+        self._post = workers.finish_posting(client.server, client.keys, self._worker_id, number)
+
     # --- in the worker --------------------------------------------------------------------
 
     def begin(self, number: int) -> None:
-        """Make ready for a process that will have this job first, before it is forked."""
-        client = self._client
+        """Make ready for a process that will have this job first."""
         self.sheet.begin(number)
-        self._post = workers.finish_posting(client.server, client.keys, self._worker_id, number)
 
     @property
     def is_known(self) -> bool:

@@ -104,6 +104,8 @@ class Worker:
         #: replaced; None: it has one job only, or, if the other is set, that alone counts.
         self.jobs_per_fork = settings.jobs_per_fork
         self.seconds_per_fork = settings.seconds_per_fork
+        #: Whether the next job's process is forked ahead, and waits for the job: it starts at once.
+        self.standby = False
         #: Seconds a job that is to be ended has from TERM to KILL.
         self.term_timeout = settings.term_timeout
         #: Seconds it has before that, to end by itself.

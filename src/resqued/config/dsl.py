@@ -62,6 +62,7 @@ def worker(*queues: QueueNames, **options: Unpack[WorkerOptions]) -> None:
     ``on_worker_death``, "fail" or "requeue" for the job of a worker that dies ("fail");
     ``max_deaths``, after so many a job fails all the same (3); ``timeout``, seconds for one job;
     ``jobs_per_fork`` and ``seconds_per_fork``, how many jobs may share a forked process;
+    ``standby``, whether the next job's process is forked ahead (False);
     ``max_jobs``, ``max_age`` (seconds) and ``max_memory`` (bytes, or "200MB"), after which a worker
     leaves for a fresh one.
     """

@@ -22,7 +22,7 @@ WorkerFactory: TypeAlias = Callable[[list[str]], Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerLimits:
-    """What a worker and its jobs may take; None: any amount.
+    """What a worker and its jobs may take, and in which processes; None: as the worker has it.
 
     The fields are called as the attributes that they set on a worker which has them.
     """
@@ -30,6 +30,7 @@ class WorkerLimits:
     timeout: float | None = None  #: seconds for one job
     jobs_per_fork: int | None = None  #: so many jobs share a forked process, one after another
     seconds_per_fork: float | None = None  #: ... or those of so many seconds
+    standby: bool | None = None  #: whether the next job's process is forked ahead
     max_jobs: int | None = None  #: then the worker leaves for a fresh one
     max_age: float | None = None  #: seconds; the same
     max_memory: int | None = None  #: bytes of private memory; the same

@@ -20,6 +20,7 @@ class WorkerOptions(TypedDict, total=False):
     timeout: float | None  #: seconds that one job may take
     jobs_per_fork: int | None  #: so many jobs share a forked process, one after another
     seconds_per_fork: float | None  #: ... or those of so many seconds
+    standby: bool  #: whether the next job's process is forked ahead
     max_jobs: int | None  #: the worker leaves for a fresh one after so many jobs
     max_age: float | None  #: ... after so many seconds
     max_memory: int | str | None  #: ... at so much private memory: bytes, or "200MB"
@@ -48,6 +49,7 @@ WORKER_CHECKS: Final[Checks] = {
     "timeout": values.complaint_about_limit,
     "jobs_per_fork": values.complaint_about_max_jobs,
     "seconds_per_fork": values.complaint_about_limit,
+    "standby": values.complaint_about_switch,
     "max_jobs": values.complaint_about_max_jobs,
     "max_age": values.complaint_about_max_age,
     "max_memory": values.complaint_about_memory,

@@ -1,9 +1,11 @@
-"""Exit statuses, read from the kernel without ever blocking."""
+"""Exit statuses, read from the kernel; only ``see_off`` ever waits, for what was killed."""
 
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from signal import Signals
+
+from resqued.process import signals
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,15 @@ def reap_all() -> Iterator[ExitStatus]:
         if pid == 0:
             return
         yield ExitStatus.from_wait(pid, status)
+
+
+def see_off(pid: int) -> None:
+    """Kill a child of ours that has not been reaped, and reap it."""
+    signals.send(pid, Signals.SIGKILL)
+    try:
+        os.waitpid(pid, 0)
+    except ChildProcessError:
+        pass  # other code of this process has
 
 
 def reap(pid: int) -> ExitStatus | None:

@@ -48,7 +48,7 @@ def deploy_twice(daemon: Daemon) -> None:
     shutil.rmtree(daemon.folder / "releases" / "1")
     daemon.signal(signal.SIGHUP)
     assert_is_of_release(daemon, 2, 2)
-    assert daemon.tree().titled("resqued-1.0.0 master ")
+    daemon.wait_for_title("resqued-1.0.0 master ")
     move_link(daemon, 3)
     shutil.rmtree(daemon.folder / "releases" / "2")
     daemon.signal(signal.SIGUSR1)

@@ -74,7 +74,7 @@ def test_a_job_in_hand_is_finished_before_the_pause(daemon: Daemon):
 
     daemon.wait_until(lambda: [w.pid for w in daemon.tree().workers] == [busy.pid], "only busy")
     daemon.wait_until(lambda: is_paused(daemon), "the title")
-    assert daemon.tree().titled(r"\S+ listener #1 1/1/3 \[shutdown\] ")
+    daemon.wait_for_title(r"\S+ listener #1 1/1/3 \[shutdown\] ")
     daemon.write("finish", "")
 
     daemon.wait_until(lambda: is_at_rest(daemon), "a paused master alone")
@@ -258,7 +258,7 @@ def test_a_pause_gives_up_the_fallback(daemon: Daemon):
     daemon.signal(signal.SIGCONT)
 
     daemon.wait_for_log(r"Generation 3 failed, trying again:\n")
-    assert daemon.tree().titled(r"\S+ listener #1 1/1/2 \[shutdown\] ")
+    daemon.wait_for_title(r"\S+ listener #1 1/1/2 \[shutdown\] ")
     daemon.replace("worker('busy')\nworker('a')\n")
     daemon.wait_until(lambda: lists_of(daemon.tree().workers)["a"] == 1, "a worker")
     daemon.write("finish", "")
@@ -280,7 +280,7 @@ def test_resume_at_once_while_jobs_run(daemon: Daemon):
         lambda: lists_of(inspector.look().workers_of(2)) == {"a": 2}, "two new workers"
     )
     assert busy.pid in pids(daemon.tree().workers)
-    assert daemon.tree().titled(r"\S+ master \[gen 2\] \[2 running\] resqued")
+    daemon.wait_for_title(r"\S+ master \[gen 2\] \[2 running\] resqued")
     daemon.write("finish", "")
     daemon.wait_until(
         lambda: lists_of(inspector.look().workers_of(2)) == {"a": 2, "busy": 1}, "the third"

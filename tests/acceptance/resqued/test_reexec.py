@@ -550,7 +550,7 @@ def test_fast_exit_is_kept(daemon: Daemon):
     daemon.signal(signal.SIGQUIT)
 
     assert daemon.wait_for_exit() == 0
-    assert daemon.tree().titled("resque-0: Processing working")
+    daemon.wait_for_title("resque-0: Processing working")
     daemon.write("finish", "")
     daemon.wait_until_gone()
     assert daemon.read("done")

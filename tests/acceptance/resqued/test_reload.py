@@ -39,11 +39,11 @@ def test_the_titles_of_two_generations(daemon: Daemon):
 
     titles = [r"\S+ listener #1 1/1/2 \[running\] ", r"\S+ listener #2 1/2/2 \[running\] "]
     daemon.wait_until(lambda: all(daemon.tree().titled(title) for title in titles), str(titles))
-    assert daemon.tree().titled(r"\S+ master \[gen 2\] \[2 running\] resqued.py$")
+    daemon.wait_for_title(r"\S+ master \[gen 2\] \[2 running\] resqued.py$")
     daemon.write("finish", "")
 
     wait_for_take_over(daemon, 2)
-    assert daemon.tree().titled(r"\S+ master \[gen 2\] \[1 running\] resqued.py$")
+    daemon.wait_for_title(r"\S+ master \[gen 2\] \[1 running\] resqued.py$")
     daemon.wait_until(lambda: daemon.tree().titled(r"\S+ listener #2 2/2/2 "), "the title")
 
 

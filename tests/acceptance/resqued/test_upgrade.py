@@ -108,7 +108,7 @@ def test_a_master_that_takes_over_the_listener_of_another_version(
     daemon.wait_until(
         lambda: lists_of(inspector.look().workers_of(1)) == {"working": 1, "a": 3}, "a full pool"
     )
-    assert daemon.tree().titled(f"resqued-{here} listener #1 ")
+    daemon.wait_for_title(f"resqued-{here} listener #1 ")
     daemon.replace(POOL)
     daemon.signal(signal.SIGHUP)
     daemon.wait_until(

@@ -43,10 +43,12 @@ class Life:
     patterns: Sequence[str] = (QUEUE,)
     fails: bool = False
     jobs_per_fork: int = 1
+    standby: bool = False
 
     def prepare(self, worker):
         """Set the worker up."""
         worker.jobs_per_fork = self.jobs_per_fork
+        worker.standby = self.standby
 
 
 LIVES = [
@@ -55,6 +57,8 @@ LIVES = [
     pytest.param(Life(["*"]), id="wildcard"),
     pytest.param(Life(jobs_per_fork=9), id="series"),
     pytest.param(Life(jobs_per_fork=9, fails=True), id="series failure"),
+    pytest.param(Life(standby=True), id="standby"),
+    pytest.param(Life(standby=True, fails=True), id="standby failure"),
 ]
 
 

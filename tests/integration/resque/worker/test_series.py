@@ -7,6 +7,7 @@ from itertools import groupby
 
 import pytest
 
+from resque.clock import SystemClock
 from resque.errors import ServerUnavailable
 from resque.worker.runner import JobRunner
 from tests.support.waiting import wait_until
@@ -77,16 +78,28 @@ def test_worker_hooks_run_once_for_each_process(numbered, application, start_wor
     assert said == ["before 0", "after 0", "before 2", "after 2"]
 
 
+class TurnedClock(SystemClock):
+    """A clock that jobs turn on, each in its own process."""
+
+    turned = 0.0
+
+    def now(self):
+        """Return the system's time, and what was turned."""
+        return super().now() + self.turned
+
+
 def test_seconds(application, start_worker, note):
     """A process goes on for so long, however many jobs that are; what has begun is finished."""
+    clock = TurnedClock()
 
     @application.job(queue="q", name="Slow")
     def perform(number):
-        time.sleep(0.1)
+        clock.turned += 100
         note(number, os.getpid())
 
     def prepare(worker):
-        worker.seconds_per_fork = 0.15
+        worker.clock = clock
+        worker.seconds_per_fork = 150
 
     for number in range(4):
         perform.enqueue(number)

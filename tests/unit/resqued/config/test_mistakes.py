@@ -16,11 +16,11 @@ from resqued.errors import ResquedError
 
 WORKER_OPTIONS = (
     "no such option; worker knows interval, jobs_per_fork, max_age, max_deaths, max_jobs, "
-    "max_memory, on_worker_death, seconds_per_fork, shuffle_queues, timeout"
+    "max_memory, on_worker_death, seconds_per_fork, shuffle_queues, standby, timeout"
 )
 POOL_OPTIONS = (
     "no such option; worker_pool knows interval, jobs_per_fork, max_age, max_deaths, max_jobs, "
-    "max_memory, name, on_worker_death, seconds_per_fork, shuffle_queues, timeout"
+    "max_memory, name, on_worker_death, seconds_per_fork, shuffle_queues, standby, timeout"
 )
 MEMORY = 'must be a number of bytes, or a size such as "200MB" or "1.5GB"'
 SIZE = "the size must be a whole number from 0 to 100000"
@@ -79,6 +79,7 @@ MISTAKES = [
         "worker(jobs_per_fork=0)",
         "c.py:1: worker(jobs_per_fork=0): must be a whole number, 1 or more",
     ),
+    ("worker(standby=1)", "c.py:1: worker(standby=1): must be True or False"),
     ("worker(seconds_per_fork=0)", f"c.py:1: worker(seconds_per_fork=0): {TIMEOUT}"),
     ("worker(max_jobs=0)", "c.py:1: worker(max_jobs=0): must be a whole number, 1 or more"),
     ("worker(max_jobs=1.5)", "c.py:1: worker(max_jobs=1.5): must be a whole number, 1 or more"),
