@@ -9,4 +9,6 @@ class ExitCode(IntEnum):
     OK = 0  #: stopped as asked
     FAILED = 1  #: could not start, or could not go on
     USAGE = 2  #: the command line was wrong; nothing was started
-    STILL_RUNNING = 99  #: of quit-and-wait: the master was not gone when the time was up
+    NOT_RUNNING = 3  #: of commands for a running pool: none runs there
+    NOT_WORKING = 4  #: of status: it runs, and no generation works
+    STILL_RUNNING = 99  #: what was waited for had not happened when the time was up

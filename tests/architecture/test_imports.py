@@ -27,7 +27,14 @@ MAY_IMPORT = {
     "resqued.report": (),
     "resqued.ipc": ("resqued.typed", "resqued.errors"),
     "resqued.config": ("resqued.errors",),
+    "resqued.control": (
+        "resqued.process",
+        "resqued.typed",
+        "resqued.clock",
+        "resqued.errors",
+    ),
     "resqued.master": (
+        "resqued.control",
         "resqued.ipc",
         "resqued.typed",
         "resqued.process",
@@ -64,6 +71,7 @@ MAY_IMPORT = {
     "resqued.pytest_plugin": ("resqued.testing", "resqued.config.model"),
     "resqued.embedded": ("resqued.process", "resqued.clock", "resqued.errors"),
     "resqued.cli": (
+        "resqued.control",
         "resqued.master",
         "resqued.listener",
         "resqued.config",
@@ -368,8 +376,8 @@ def test_the_master_loads_next_to_nothing():
     assert foreign(modules) <= {"resqued", "setproctitle"}
     assert parts(modules) <= {
         "resqued",
-        *(f"resqued.{part}" for part in ("master", "ipc", "process", "backoff", "clock", "typed")),
-        *(f"resqued.{part}" for part in ("errors", "exit_codes", "log")),
+        *(f"resqued.{part}" for part in ("master", "control", "ipc", "process", "backoff")),
+        *(f"resqued.{part}" for part in ("clock", "typed", "errors", "exit_codes", "log")),
     }
     assert not HEAVY & modules
 

@@ -2,19 +2,29 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from resqued import __version__
 from resqued.cli import arguments
 from resqued.cli.arguments import Request, UsageError
 from resqued.exit_codes import ExitCode
 
+#: What looks after a running daemon, if it is the first word: the command's name, and its module.
+_VERBS = "verbs"
+_COMMANDS = {
+    "quit-and-wait": "quit_and_wait",
+    "memory": "memory",
+    "status": "status",
+    "reload": "reload",
+    **dict.fromkeys(("pause", "resume", "stop", "reexec", "reopen-logs"), _VERBS),
+}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one ``resqued`` command; returns its exit status."""
     words = sys.argv[1:] if argv is None else argv
-    command = _command(words[0]) if words else None
-    if command is not None:
-        return command(words[1:])
+    if words and words[0] in _COMMANDS:
+        return _run_command(words[0], words[1:])
     try:
         request = arguments.parse(words)
     except UsageError as error:
@@ -30,17 +40,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return _role(request)(request)
 
 
-def _command(word: str) -> Callable[[Sequence[str]], int] | None:
-    """Return what looks after a running daemon, if its name is the first word."""
-    if word == "quit-and-wait":
-        from resqued.cli import quit_and_wait  # noqa: PLC0415 - the master has no use for it
-
-        return quit_and_wait.main
-    if word == "memory":
-        from resqued.cli import memory  # noqa: PLC0415 - likewise
-
-        return memory.main
-    return None
+def _run_command(name: str, words: Sequence[str]) -> int:
+    """Run what looks after a running daemon; only that is loaded."""
+    module = import_module(f"resqued.cli.{_COMMANDS[name]}")
+    run: Callable[..., int] = module.main
+    return run(name, words) if _COMMANDS[name] == _VERBS else run(words)
 
 
 def _role(request: Request) -> Callable[[Request], int]:

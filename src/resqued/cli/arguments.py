@@ -16,10 +16,16 @@ HELP = f"""{USAGE}
         --json                       With --memory: print that as JSON
         --fast-exit                  Exit quickly on SIGQUIT, SIGTERM
     -p, --pidfile PIDFILE            Store the pid of the master process in PIDFILE
+        --control SOCKET             Listen for commands there, not beside PIDFILE
     -l, --logfile LOGFILE            Write output to LOGFILE instead of stdout
     -D, --daemonize                  Run daemonized in the background
         --boot-timeout SECONDS       Give new code so long to load and start (300)
         --embedded [DIR]             Run a private Valkey server for these workers
+
+To see and steer a running one (resqued COMMAND --help says more):
+    resqued status [--json]
+    resqued reload [--wait [--timeout SECONDS]]
+    resqued pause | resume | stop [--now] | reexec | reopen-logs
 
 To stop a running one, and wait until it is gone:
     resqued quit-and-wait PIDFILE [--grace-period SECONDS] [--quiet]
@@ -29,10 +35,10 @@ To see what memory the processes of a running one share and own:
 
 _SHORT = "hvp:l:D"
 _LONG = ["help", "version", "test", "fast-exit", "pidfile=", "logfile=", "daemonize"]
-_LONG += ["boot-timeout=", "memory", "json"]
+_LONG += ["boot-timeout=", "memory", "json", "control="]
 #: About 11 days, as in config files; the kernel's poll takes no more than 2**31 ms.
 MAX_SECONDS = 1_000_000
-_NEED_A_PATH = ("-p", "--pidfile", "-l", "--logfile")
+_NEED_A_PATH = ("-p", "--pidfile", "-l", "--logfile", "--control")
 
 
 class UsageError(ResquedError):
@@ -51,6 +57,7 @@ class Request:
     wants_json: bool = False
     fast_exit: bool = False
     pidfile: str | None = None
+    control: str | None = None
     logfile: str | None = None
     daemonize: bool = False
     boot_timeout: float = 300.0
@@ -78,6 +85,7 @@ def parse(argv: Sequence[str]) -> Request:
         wants_json="--json" in values,
         fast_exit="--fast-exit" in values,
         pidfile=values.get("--pidfile", values.get("-p")),
+        control=values.get("--control"),
         logfile=values.get("--logfile", values.get("-l")),
         daemonize=_has(values, "-D", "--daemonize"),
         boot_timeout=_boot_timeout(values.get("--boot-timeout", "300")),

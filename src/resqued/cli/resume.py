@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 from resqued import embedded, log
 from resqued.clock import MonotonicClock
+from resqued.control.socket_file import SocketFile
 from resqued.exit_codes import ExitCode
 from resqued.master.app import Master
 from resqued.master.options import Options
@@ -43,6 +44,8 @@ def _belongings(options: Options) -> Iterator[None]:
     with ExitStack() as stack:
         if options.pidfile is not None and options.pidfile_lock is not None:
             stack.enter_context(Pidfile.adopt(options.pidfile, options.pidfile_lock))
+        if options.control is not None and options.control_socket is not None:
+            stack.enter_context(SocketFile.adopt(options.control, options.control_socket))
         if options.guard is not None:
             wait = not options.fast_exit
             stack.enter_context(embedded.held(options.inherit[0], options.guard, wait=wait))

@@ -1,12 +1,21 @@
 """``resqued CONFIG...``: start the master, in the foreground or behind ``-D``."""
 
+import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 
 from resqued import embedded, log
 from resqued.cli.arguments import Request
 from resqued.clock import MonotonicClock
+from resqued.control import place
+from resqued.control.place import PlaceError
+from resqued.control.socket_file import (
+    SocketFile,
+    SocketFileError,
+    SocketHeldError,
+    in_runtime_folder,
+)
 from resqued.errors import ResquedError
 from resqued.exit_codes import ExitCode
 from resqued.master.app import Master
@@ -14,6 +23,8 @@ from resqued.master.options import FirstStart, Options
 from resqued.process import daemonize, signals
 from resqued.process.pidfile import Pidfile
 from resqued.process.start_context import StartContext
+
+logger = logging.getLogger(__name__)
 
 
 def run(request: Request) -> int:
@@ -34,8 +45,13 @@ def _run_master(request: Request, report: FirstStart) -> int:
     signals.hold_back()
     try:
         log_file = _open_log(request.logfile)
-        with _pidfile(request) as pidfile, _server(request) as server:
+        with (
+            _pidfile(request) as pidfile,
+            _control(request) as control,
+            _server(request) as server,
+        ):
             path, lock = pidfile.holding if pidfile and pidfile.holding else (None, None)
+            name, listening = control.holding if control and control.holding else (None, None)
             options = Options(
                 paths=request.paths,
                 log_path=log_file.path if log_file else None,
@@ -45,6 +61,8 @@ def _run_master(request: Request, report: FirstStart) -> int:
                 pidfile=path,
                 pidfile_lock=lock,
                 guard=server.guard if server else None,
+                control=name,
+                control_socket=listening,
             )
             return Master(options, StartContext.capture(), MonotonicClock(), report).run()
     except ResquedError as error:
@@ -61,6 +79,33 @@ def _open_log(path: str | None) -> log.LogFile | None:
 
 def _pidfile(request: Request) -> Pidfile | nullcontext[None]:
     return Pidfile(request.pidfile) if request.pidfile else nullcontext()
+
+
+@contextmanager
+def _control(request: Request) -> Iterator[SocketFile | None]:
+    """Listen at the control socket meanwhile.
+
+    If it was named, it must be that one. Without one that has its default name a pool can do: a
+    folder that cannot be written must not end one that ran yesterday.
+    """
+    with ExitStack() as stack:
+        try:
+            held = stack.enter_context(_socket_file(request))
+        except (PlaceError, SocketFileError) as error:
+            is_held = request.pidfile is not None and isinstance(error, SocketHeldError)
+            if request.control is not None or is_held:
+                raise
+            logger.warning("There is no control socket: %s", error)
+            held = None
+        yield held
+
+
+def _socket_file(request: Request) -> SocketFile:
+    if request.control is not None:
+        return SocketFile(request.control)
+    if request.pidfile is not None:
+        return SocketFile(place.beside(request.pidfile))
+    return in_runtime_folder(place.runtime_folder(os.environ, os.geteuid()))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from resqued.typed import from_json
 #: Changes when an older reader would misunderstand a line.
 MAJOR = 1
 #: Changes when a type or a field is added that an older reader can pass over.
-MINOR = 0
+MINOR = 1
 
 
 class MalformedMessageError(ResquedError):
@@ -86,12 +86,25 @@ class Kill:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """Master to listener: somebody wants to know what your workers do. Answered by Seen."""
+
+    number: int  #: comes back in the answer
+
+
+@dataclass(frozen=True, slots=True)
+class ReopenLog:
+    """Master to listener: see whether the log file was moved, before your next line."""
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """Listener to master: the config files have been read and ask for these workers."""
 
     workers: tuple[tuple[str, ...], ...]  #: the queues of each slot, in order
     boot_timeout: float | None  #: seconds; None: the files do not say
     stop_timeout: float  #: seconds
+    version: str | None = None  #: of the installed resqued; None: one that does not know Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +157,30 @@ class WorkerReady:
     pid: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotSight:
+    """What a listener sees of one slot; times in seconds."""
+
+    slot: int
+    pid: int  #: its worker's; 0: there is none
+    age: float | None  #: since its worker was forked
+    reports_jobs: bool  #: whether its worker tells of its jobs, so that none told of means none
+    job: str | None  #: the name of the job in hand
+    job_age: float | None
+    jobs_done: int  #: by this worker
+    restarts: int  #: workers that have ended here
+    last_end: str | None  #: why the last of them has
+    backoff: float | None  #: until the next may start; None: that is not what it waits for
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Listener to master: what the workers do."""
+
+    number: int  #: which Look this answers
+    slots: tuple[SlotSight, ...]
+
+
 Message = (
     Boot
     | Grant
@@ -152,6 +189,8 @@ Message = (
     | Ping
     | Elsewhere
     | Kill
+    | Look
+    | ReopenLog
     | Loaded
     | BootFailed
     | Proved
@@ -160,6 +199,7 @@ Message = (
     | Started
     | NotStarted
     | WorkerReady
+    | Seen
 )
 
 _TYPES: dict[str, type[Message]] = {cls.__name__: cls for cls in typing.get_args(Message)}

@@ -103,7 +103,9 @@ class Listener:
     def _boot(self) -> Workers:
         config = boot.load_config(self._order.paths)
         queues = tuple(spec.queues for spec in config.workers)
-        self._channel.send_now(messages.Loaded(queues, config.boot_timeout, config.stop_timeout))
+        self._channel.send_now(
+            messages.Loaded(queues, config.boot_timeout, config.stop_timeout, __version__)
+        )
         self._app_version = boot.load_application(config)
         # From now on the loop notices the end of the master, and leaves gently.
         kernel.outlive_parent()
@@ -171,20 +173,35 @@ class Listener:
 
     def _take(self, workers: Workers, message: messages.Message) -> None:
         match message:
+            case messages.Elsewhere(count):
+                self._elsewhere = count
+            case messages.Ping():
+                self._channel.send(messages.Pong())
+            case messages.Look(number):
+                self._channel.send(messages.Seen(number, workers.look()))
+            case messages.ReopenLog():
+                self._reopen_log()
+            case _:
+                self._take_order(workers, message)
+
+    def _take_order(self, workers: Workers, message: messages.Message) -> None:
+        match message:
             case messages.Grant(slot):
                 workers.granted(slot)
             case messages.Watched(pid):
                 workers.watched(pid)
             case messages.Retire(slot):
                 workers.retire(slot)
-            case messages.Elsewhere(count):
-                self._elsewhere = count
-            case messages.Ping():
-                self._channel.send(messages.Pong())
             case messages.Kill():
                 self._stop(workers, Signals.SIGKILL)
             case _:
                 log.warning("The master sent what only a listener says")
+
+    def _reopen_log(self) -> None:
+        try:
+            self._follow_log()
+        except OSError as error:
+            log.error("Cannot open the log file anew: %s", error)  # noqa: TRY400 - it says all
 
     def _master_is_gone(self, workers: Workers) -> None:
         self._waiter.forget_if_watched(self._channel)

@@ -54,7 +54,7 @@ class Process:
         self.failure: str | None = None  #: what it has said of why it cannot start
         self.name: str | None = None  #: under which it has said that it is known
         self.enforces = False  #: whether it ends a job by itself whose time is over
-        self.is_recycled = False  #: whether it has said that it leaves for a fresh one
+        self.recycled: str | None = None  #: why it leaves for a fresh one, as it has said
         self.overdue: JobInHand | None = None  #: the job that takes too long
         self.ended_at = 0.0  #: when the next is done to it for that
         self.is_terminated = False  #: whether it got TERM for that
@@ -90,8 +90,8 @@ class Process:
                 self.failure = reason
             case "enforces", []:
                 self.enforces = True
-            case "recycled", [str()]:
-                self.is_recycled = True
+            case "recycled", [str(reason)]:
+                self.recycled = reason
             case _:
                 pass  # a worker of a factory may say what it likes
 
@@ -108,6 +108,8 @@ class WorkerSlot:
         self.spec = spec
         self.state = SlotState.IDLE
         self.process: Process | None = None
+        self.restarts = 0  #: workers that have ended here; a canary is none
+        self.last_end: str | None = None  #: why the last of them has
         self._clock = clock
         self._backoff = Backoff(clock)
 
@@ -125,6 +127,10 @@ class WorkerSlot:
     def due_in(self) -> float | None:
         """Seconds until this slot wants to ask; None: it does not wait for the clock."""
         return self._backoff.due_in if self.state is SlotState.IDLE else None
+
+    def seconds_since(self, moment: float) -> float:
+        """Return how long ago something of this slot's was, by its clock."""
+        return max(0.0, self._clock.now() - moment)
 
     def ask(self) -> None:
         """Note that the master was asked."""
@@ -265,14 +271,26 @@ class WorkerSlot:
         process.listen()  # its last words
         self._end_left_overs(status)
         self.process = None
-        told = self.state is SlotState.STOPPING or (process.is_recycled and status.code == 0)
+        told = self.state is SlotState.STOPPING or (
+            process.recycled is not None and status.code == 0
+        )
         worked = self.is_occupied
         self._backoff.ended(expected=told)
         if worked:
             self._log_end(status, told=told)
+            self.restarts += 1
+            self.last_end = self._why(process, status)
             self.state = SlotState.CLOSED if closing else SlotState.IDLE
         life = self._clock.now() - process.started_at
         return WorkerSummary(self.spec.queues, life, status) if worked else None
+
+    def _why(self, process: Process, status: ExitStatus) -> str:
+        """Return what a worker's end is to be put down to; a traceback, if that is the reason."""
+        if process.is_terminated:
+            return f"a job took more than {self.spec.limits.timeout:g} s"
+        if self.state is SlotState.STOPPING:
+            return "told to leave"
+        return process.recycled or process.failure or str(status)
 
     def _end_left_overs(self, status: ExitStatus) -> None:
         """Kill what a worker that did not leave well has in its group: nothing may run unseen."""

@@ -10,6 +10,7 @@ from resqued.config.model import Config, WorkerSpec
 from resqued.ipc import messages
 from resqued.ipc.channel import Channel
 from resqued.listener.recovery import Recoveries
+from resqued.listener.sight import sight_of
 from resqued.listener.slots import Process, SlotState, WorkerSlot
 from resqued.process import limits
 from resqued.process.baton import Baton, Batons, Group
@@ -107,6 +108,10 @@ class Workers:
     def _canary_is_ready(self) -> bool:
         process = self._slots[0].process
         return process is not None and process.is_ready
+
+    def look(self) -> tuple[messages.SlotSight, ...]:
+        """Return what there is to be seen of each slot."""
+        return tuple(map(sight_of, self._slots))
 
     # --- the master's orders --------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from resqued.exit_codes import ExitCode
 from resqued.ipc import messages
 from resqued.master import replace
 from resqued.master.commands import Commands
+from resqued.master.control import Control
 from resqued.master.listeners import Listeners
 from resqued.master.options import FirstStart, Options
 from resqued.master.pool import Pool
@@ -51,6 +52,9 @@ class Master:
         self._steering = Steering(self._listeners, self._pool, clock)
         self._shutdown = Shutdown(clock)
         self._commands = Commands(self._steering, self._shutdown, self._listeners, self._pool)
+        self._control = Control(
+            options, context.folder, self._commands, self._listeners, self._waiter, clock
+        )
         self._replacement: Replacement | None = None
         self._title = ""
 
@@ -65,6 +69,7 @@ class Master:
                 self.tick()
         if self._replacement is not None:
             self._replacement.end()
+        self._control.close()
         self._waiter.close()
         self._listeners.close()
         if self._listeners.has_given_up:
@@ -89,6 +94,7 @@ class Master:
         self._generations.forget_empty()
         for number in received:
             self._commands.obey(number)
+        self._control.serve(ready)
         if may_be_replaced:
             self._become_installed()
 
@@ -107,6 +113,7 @@ class Master:
             self._listeners.next_deadline_in,
             self._watching.next_try_in,
             self._commands.next_step_in,
+            self._control.next_step_in,
         ]
         if self._replacement is not None:
             due.append(self._replacement.due_in)
@@ -180,12 +187,14 @@ class Master:
             fallback=fallback.number if fallback else None,
             is_paused=self._commands.is_paused,
             pending=tuple(pending or ()),
+            listener_ends=self._listeners.ends,
+            reloads=self._listeners.reloads.known,
         )
 
     def _go_on(self, state: SavedState) -> None:
         log.info("resqued %s has taken over from itself", __version__)
         self._listeners.resume()
-        self._commands.resume(is_paused=state.is_paused)
+        self._commands.go_on(is_paused=state.is_paused)
         for number in state.pending:
             self._commands.obey(number)
         # What ended meanwhile will not be reported by a signal again.

@@ -43,25 +43,34 @@ class Commands:
         """Whether there are to be no workers for now."""
         return self._mode is Mode.PAUSED
 
-    def obey(self, received: Signals) -> None:
-        """Do what a signal asks; stopping never goes back, so then most ask nothing."""
+    @property
+    def mode(self) -> Mode:
+        """What the master is about."""
+        return self._mode
+
+    def obey(self, received: Signals, by: str = "") -> None:
+        """Do what a signal asks; stopping never goes back, so then most ask nothing.
+
+        ``by`` is for the log: what stands in the signal's place, if it was none.
+        """
+        by = by or f"{received.name} received"
         match received:
             case Signals.SIGQUIT | Signals.SIGTERM | Signals.SIGINT:
-                self._stop(received)
+                self._stop(received, by)
             case Signals.SIGHUP if self._mode is Mode.WORKING:
-                log.info("SIGHUP received, reloading")
+                log.info("%s, reloading", by)
                 self._steering.reload()
             case Signals.SIGUSR1 if self._mode is not Mode.STOPPING:
-                log.info("SIGUSR1 received, replacing this master")
+                log.info("%s, replacing this master", by)
                 self.wants_replacement = True
             case Signals.SIGUSR2 if self._mode is Mode.WORKING:
-                self._pause()
+                self._pause(by)
             case Signals.SIGCONT if self._mode is not Mode.STOPPING:
-                self._resume()
+                self._resume(by)
             case _:
                 pass  # SIGCHLD has done its work by waking us; logs reopen by themselves
 
-    def resume(self, *, is_paused: bool) -> None:
+    def go_on(self, *, is_paused: bool) -> None:
         """Go on after an exec: paused as before, or with a reload."""
         if is_paused:
             self._mode = Mode.PAUSED
@@ -89,25 +98,27 @@ class Commands:
             case Mode.PAUSED:
                 return None
 
-    def _pause(self) -> None:
-        log.info("SIGUSR2 received, pausing")
+    def _pause(self, by: str) -> None:
+        log.info("%s, pausing", by)
+        self._listeners.reloads.abandon("the pool was paused")
         self._mode = Mode.PAUSED
         self._steering.stop_all(Signals.SIGQUIT)
         self._pool.signal_orphans(Signals.SIGQUIT)
 
-    def _resume(self) -> None:
+    def _resume(self, by: str) -> None:
         if self._mode is Mode.PAUSED:
-            log.info("SIGCONT received, resuming")
+            log.info("%s, resuming", by)
             self._mode = Mode.WORKING
             self._listeners.start()
         for generation in self._generations.with_listener:
             if generation.stage is Stage.PROVED:
                 signals.send(generation.pid, Signals.SIGCONT)
 
-    def _stop(self, received: Signals) -> None:
+    def _stop(self, received: Signals, by: str) -> None:
         if not self._shutdown.ask(received):
             return
-        log.info("%s received, stopping", received.name)
+        log.info("%s, stopping", by)
+        self._listeners.reloads.abandon("the pool stops")
         self._mode = Mode.STOPPING
         if self._shutdown.urgency is Urgency.KILL:
             self._order_kill()

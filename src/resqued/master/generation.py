@@ -5,6 +5,7 @@ from enum import Enum
 from signal import Signals
 
 from resqued.ipc.channel import Channel
+from resqued.ipc.messages import Seen
 from resqued.master.cap import Live, Phase, Plan
 from resqued.process.watch import ProcessWatch
 
@@ -69,6 +70,10 @@ class Generation:
         self.has_failed = False  #: whether it could not start
         self.told_by = Signals.SIGQUIT  #: how its workers are told to leave
         self.plan: Plan | None = None
+        self.queues: tuple[tuple[str, ...], ...] = ()  #: of each slot of the plan, in their order
+        self.version: str | None = None  #: of the resqued that its listener runs
+        self.app_version: str | None = None  #: of the application, if that has said so
+        self.seen: Seen | None = None  #: what its listener has said last of its workers
         self.boot_timeout: float | None = None  #: seconds, if its files say so
         self.stop_timeout = 15.0  #: seconds; until the files have been read
         self.asking: dict[int, None] = {}  #: slots that wait for a grant, oldest first
@@ -101,8 +106,11 @@ class Generation:
         slots: tuple[tuple[str, ...], ...],
         boot_timeout: float | None,
         stop_timeout: float,
+        version: str | None = None,
     ) -> None:
-        """Note what its configuration asks for."""
+        """Note what its configuration asks for, and which resqued its listener runs."""
+        self.queues = slots
+        self.version = version
         self.plan = Plan(self.number, tuple(frozenset(queues) for queues in slots))
         self.boot_timeout = boot_timeout
         self.stop_timeout = stop_timeout

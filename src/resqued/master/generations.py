@@ -53,12 +53,22 @@ class Generations:
 
         Until its last worker is replaced, a fallback keeps its listener.
         """
-        if self.fallback is None or self.owner is None or not self.owner.is_complete:
-            return False
-        if any(g.workers for g in self._all if g is not self.owner):
+        if self.fallback is None or not self._has_all:
             return False
         self.fallback = None
         return True
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the owner is complete and alone, and nothing is fallen back on."""
+        return self.fallback is None and self._has_all
+
+    @property
+    def _has_all(self) -> bool:
+        """Whether every worker of the owner works, and no other generation has any."""
+        if self.owner is None or not self.owner.is_complete:
+            return False
+        return not any(g.workers for g in self._all if g is not self.owner)
 
     def superseded(self) -> list[Generation]:
         """Return those whose listener has nothing left to do but to see its workers go."""

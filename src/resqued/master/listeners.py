@@ -11,7 +11,8 @@ from resqued.ipc.channel import Channel
 from resqued.master.generation import Generation, Stage
 from resqued.master.generations import Generations
 from resqued.master.options import FirstStart, Options
-from resqued.master.state import SavedState, restore_generations
+from resqued.master.reloads import Reloads
+from resqued.master.state import Ends, SavedState, restore_generations
 from resqued.master.watching import Watching
 from resqued.process import limits, signals
 from resqued.process.lifeline import Lifeline
@@ -45,6 +46,8 @@ class Listeners:
         self._report = report
         self._waiter = waiter
         self._backoff = Backoff(clock)
+        self.ends = resumed.listener_ends if resumed else Ends()
+        self.reloads = Reloads(clock, resumed.reloads if resumed else ())
         self._is_wanted = False  #: whether one was to be started, and the kernel had no room
         self.lifeline = Lifeline(resumed.lifeline if resumed else None)
         self.file_limit = resumed.file_limit if resumed else limits.raise_file_limit()
@@ -54,6 +57,11 @@ class Listeners:
         self.watching = Watching(self.generations, waiter, clock)
         #: Set when there is no configuration to go on with.
         self.has_given_up = False
+
+    @property
+    def backoff(self) -> float:
+        """Seconds until the next listener may be started, were one wanted."""
+        return self._backoff.due_in
 
     @property
     def next_start_in(self) -> float | None:
@@ -199,7 +207,8 @@ class Listeners:
                 self._loaded(generation, message)
             case messages.BootFailed():
                 self._boot_failed(generation, message)
-            case messages.Proved():
+            case messages.Proved(app_version):
+                generation.app_version = app_version
                 self._proved(generation)
             case messages.Pong():
                 pass  # that it came is what counts
@@ -216,11 +225,15 @@ class Listeners:
                 generation.give_back(slot)
             case messages.WorkerReady(slot):
                 generation.worker_ready(slot, self._clock.now())
+            case messages.Seen():
+                generation.seen = message
             case _:
                 log.warning("Listener #%d sent what only a master says", generation.number)
 
     def _loaded(self, generation: Generation, message: messages.Loaded) -> None:
-        generation.loaded(message.workers, message.boot_timeout, message.stop_timeout)
+        generation.loaded(
+            message.workers, message.boot_timeout, message.stop_timeout, message.version
+        )
         if not self.has_loaded_once:
             self.has_loaded_once = True
             log.info("resqued %s runs, %d workers configured", __version__, len(message.workers))
@@ -229,6 +242,7 @@ class Listeners:
     def _proved(self, generation: Generation) -> None:
         if generation.stage is Stage.BOOTING:
             self.generations.proved(generation)
+            self.reloads.proved(generation.number)
             log.info("Listener #%d (pid %d) runs", generation.number, generation.pid)
 
     def _boot_failed(self, generation: Generation, message: messages.BootFailed) -> None:
@@ -250,6 +264,7 @@ class Listeners:
     def _failed(self, generation: Generation, reason: str) -> None:
         """Say in one block why a generation does not come, and what that means."""
         owner = self.generations.owner
+        self.reloads.failed(generation.number, reason)
         then = f"generation {owner.number} goes on" if owner else "trying again"
         log.error("Generation %d failed, %s:\n%s", generation.number, then, reason)
 
@@ -263,10 +278,14 @@ class Listeners:
         if generation.stage is Stage.BOOTING and self.has_loaded_once:
             self._failed(generation, f"its listener (pid {status.pid}) ended early: {status}")
         elif untold:
+            reason = f"its listener (pid {status.pid}) ended untold: {status}"
+            self.reloads.failed(generation.number, reason)
             text = "Listener #%d (pid %d) ended untold: %s"
             log.error(text, generation.number, status.pid, status)
         elif not self.has_given_up:  # the reason given then is to stand alone
             log.info("Listener #%d (pid %d) ended", generation.number, status.pid)
+        if untold or generation.has_failed:
+            self.ends = Ends(self.ends.count + 1, generation.number, str(status))
         self._waiter.forget_if_watched(generation.channel)
         self.generations.lost(generation)
         generation.listener_ended()

@@ -18,6 +18,9 @@ class Options:
     pidfile: str | None = None
     pidfile_lock: int | None = None  #: the descriptor that holds the pidfile
     guard: int | None = None  #: the pid of the embedded server's guard
+    #: The control socket, likewise; None: there is none.
+    control: str | None = None
+    control_socket: int | None = None  #: its descriptor
 
 
 class FirstStart(Protocol):

@@ -16,6 +16,7 @@ from resqued.master.cap import Live, Phase, Plan
 from resqued.master.generation import Generation, Stage, Worker
 from resqued.master.generations import Generations
 from resqued.master.options import Options
+from resqued.master.reloads import Reload
 from resqued.process.watch import ProcessWatch
 from resqued.typed import from_json
 
@@ -25,6 +26,15 @@ SCHEMA = 1
 
 class StateError(ResquedError):
     """Raised for a state that this version cannot go on with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The listeners that have ended untold, or could not start."""
+
+    count: int = 0
+    generation: int | None = None  #: the last one's
+    status: str | None = None  #: how that has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,9 @@ class SavedGeneration:
     told_elsewhere: int
     heard_at: float
     is_silent: bool
+    # What has a default may be missing in the state of an older master.
+    version: str | None = None
+    app_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +96,8 @@ class SavedState:
     fallback: int | None
     is_paused: bool
     pending: tuple[Signals, ...]  #: signals that were received and not obeyed yet
+    listener_ends: Ends = Ends()
+    reloads: tuple[Reload, ...] = ()
 
     def encode(self) -> bytes:
         """Return the state's JSON."""
@@ -116,6 +131,7 @@ class SavedState:
     def descriptors(self) -> tuple[int, ...]:
         """Everything that must stay open across the exec."""
         own = [*self.lifeline, *self.options.inherit, self.options.pidfile_lock]
+        own.append(self.options.control_socket)
         for generation in self.generations:
             own += [generation.channel, *(worker.watch for worker in generation.workers)]
         return tuple(descriptor for descriptor in own if descriptor is not None)
@@ -153,7 +169,7 @@ def _save(generation: Generation) -> SavedGeneration:
         kill_at=generation.kill_at,
         has_failed=generation.has_failed,
         told_by=generation.told_by,
-        slots=tuple(tuple(sorted(queues)) for queues in plan.slots) if plan else None,
+        slots=generation.queues if plan else None,
         boot_timeout=generation.boot_timeout,
         stop_timeout=generation.stop_timeout,
         asking=tuple(generation.asking),
@@ -163,6 +179,8 @@ def _save(generation: Generation) -> SavedGeneration:
         told_elsewhere=generation.told_elsewhere,
         heard_at=generation.heard_at,
         is_silent=generation.is_silent,
+        version=generation.version,
+        app_version=generation.app_version,
     )
 
 
@@ -188,6 +206,7 @@ def _restore(saved: SavedGeneration) -> Generation:
     generation.has_failed = saved.has_failed
     generation.told_by = saved.told_by
     if saved.slots is not None:
+        generation.queues = saved.slots
         generation.plan = Plan(saved.number, tuple(map(frozenset, saved.slots)))
     generation.boot_timeout = saved.boot_timeout
     generation.stop_timeout = saved.stop_timeout
@@ -198,6 +217,8 @@ def _restore(saved: SavedGeneration) -> Generation:
     generation.told_elsewhere = saved.told_elsewhere
     generation.heard_at = saved.heard_at
     generation.is_silent = saved.is_silent
+    generation.version = saved.version
+    generation.app_version = saved.app_version
     return generation
 
 

@@ -31,6 +31,7 @@ class Steering:
     def reload(self) -> None:
         """Start the next generation beside the present one; one that still loads is given up."""
         self.give_up_booting()
+        self._listeners.reloads.begin(self._generations.last_number + 1)
         self._listeners.start()
 
     def give_up_booting(self) -> None:
@@ -74,6 +75,8 @@ class Steering:
             owner.failed_starts,
             fallback.number,
         )
+        reason = f"{owner.failed_starts} of its workers in a row did not get to work"
+        self._listeners.reloads.failed(owner.number, reason)
         self._generations.disown()
 
     def _finish(self) -> None:
@@ -81,6 +84,9 @@ class Steering:
         if self._generations.change_over():
             assert self._generations.owner is not None
             log.info("Generation %d has taken over", self._generations.owner.number)
+        owner = self._generations.owner
+        if owner is not None and self._generations.is_settled:
+            self._listeners.reloads.done(owner.number)
         for generation in self._generations.superseded():
             self._listeners.stop(generation, Signals.SIGQUIT)
 

@@ -35,6 +35,21 @@ class Waiter:
         if self._selector.get_key(source).events != events:
             self._selector.modify(source, events)
 
+    def watch_for(self, source: Source, *, reading: bool, writing: bool) -> None:
+        """Wake up when ``source`` is readable, or takes output, as wanted; for neither, not at all.
+
+        It need not be watched before.
+        """
+        events = selectors.EVENT_READ * reading | selectors.EVENT_WRITE * writing
+        key = self._selector.get_map().get(source)
+        if key is None:
+            if events:
+                self._selector.register(source, events)
+        elif not events:
+            self._selector.unregister(source)
+        elif key.events != events:
+            self._selector.modify(source, events)
+
     def forget(self, source: Source) -> None:
         """Stop watching ``source``; call it before the descriptor is closed."""
         self._selector.unregister(source)

@@ -1,27 +1,37 @@
 import json
 import typing
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from resqued.ipc import messages
-from resqued.ipc.messages import MAJOR, MINOR, ForeignMessageError, MalformedMessageError, Message
+from resqued.ipc.messages import (
+    MAJOR,
+    MINOR,
+    ForeignMessageError,
+    MalformedMessageError,
+    Message,
+    SlotSight,
+)
 
+T = typing.TypeVar("T")
 TYPES = typing.get_args(Message)
 
 seconds = st.floats(allow_nan=False, allow_infinity=False)
 
 
-def some(kind: type[Message]) -> st.SearchStrategy[Message]:
-    """Return messages of a kind, whose numbers JSON has."""
+def built(kind: type[T]) -> st.SearchStrategy[T]:
+    """Return values of a dataclass, whose numbers JSON has."""
     numbers = {float: seconds, float | None: st.none() | seconds}
-    given = {f.name: numbers[f.type] for f in fields(kind) if f.type in numbers}
+    given = {f.name: numbers[f.type] for f in fields(kind) if f.type in numbers}  # type: ignore[arg-type]
     return st.builds(kind, **given)
 
 
-anything = st.one_of(*map(some, TYPES))
+st.register_type_strategy(SlotSight, built(SlotSight))
+
+anything = st.one_of(*map(built, TYPES))
 
 STARTED = {"v": "1.0", "type": "Started", "slot": 1, "pid": 2}
 
@@ -30,7 +40,7 @@ STARTED = {"v": "1.0", "type": "Started", "slot": 1, "pid": 2}
 @given(data=st.data())
 def test_every_message_survives_the_journey(kind: type, data: st.DataObject):
     """parse(encode(message)) is the message, of the same types, in a single line."""
-    message = data.draw(some(kind))
+    message = data.draw(built(kind))
 
     line = messages.encode(message)
 
@@ -43,7 +53,7 @@ def test_every_message_survives_the_journey(kind: type, data: st.DataObject):
 def test_the_line_names_version_and_type():
     """What an older or newer reader finds out first."""
     assert messages.encode(messages.Started(3, 4711)) == (
-        b'{"v":"1.0","type":"Started","slot":3,"pid":4711}\n'
+        b'{"v":"1.1","type":"Started","slot":3,"pid":4711}\n'
     )
 
 
@@ -152,6 +162,8 @@ def test_every_field_is_of_a_type_that_parse_checks():
 
     def leaves(annotation: typing.Any) -> set[typing.Any]:
         arguments = [a for a in typing.get_args(annotation) if a not in (Ellipsis, type(None))]
+        if not arguments and is_dataclass(annotation):
+            arguments = [field.type for field in fields(annotation)]
         return set().union(*map(leaves, arguments)) if arguments else {annotation}
 
     for kind in TYPES:

@@ -8,8 +8,10 @@ from resqued.ipc.messages import MAJOR
 from resqued.master.cap import Phase
 from resqued.master.generation import Stage
 from resqued.master.options import Options
+from resqued.master.reloads import Outcome, Reload
 from resqued.master.state import (
     SCHEMA,
+    Ends,
     SavedGeneration,
     SavedState,
     SavedWorker,
@@ -40,11 +42,20 @@ GENERATION = SavedGeneration(
     told_elsewhere=0,
     heard_at=2.0,
     is_silent=False,
+    version="0.1.0",
+    app_version="abc",
 )
 STATE = SavedState(
     schema=SCHEMA,
     protocol=MAJOR,
-    options=Options(paths=("pool.py",), inherit=(7,), pidfile="/run/p", pidfile_lock=8),
+    options=Options(
+        paths=("pool.py",),
+        inherit=(7,),
+        pidfile="/run/p",
+        pidfile_lock=8,
+        control="/run/c",
+        control_socket=9,
+    ),
     program="/usr/bin/python",
     folder="/srv/current",
     lifeline=(5, 6),
@@ -55,6 +66,11 @@ STATE = SavedState(
     fallback=None,
     is_paused=False,
     pending=(Signals.SIGHUP,),
+    listener_ends=Ends(2, 1, "exit status 3"),
+    reloads=(
+        Reload(number=1, generation=2, asked_at=1.0, outcome=Outcome.FAILED, reason="x"),
+        Reload(number=2, generation=3, asked_at=2.0),
+    ),
 )
 
 
@@ -66,9 +82,26 @@ def test_the_state_survives_the_journey():
     assert repr(decoded) == repr(STATE)
 
 
+def test_a_state_of_a_master_before_the_control_socket():
+    """What it does not say is nothing."""
+    content = json.loads(STATE.encode())
+    for name in ("listener_ends", "reloads"):
+        del content[name]
+    for name in ("control", "control_socket"):
+        del content["options"][name]
+    for generation in content["generations"]:
+        del generation["version"], generation["app_version"]
+
+    state = SavedState.decode(json.dumps(content).encode())
+
+    assert state.options.control_socket is None
+    assert (state.reloads, state.listener_ends) == ((), Ends())
+    assert [generation.version for generation in state.generations] == [None, None]
+
+
 def test_what_must_stay_open():
-    """Lifeline, inherited ends, the pidfile's lock, sockets and pidfds, as far as there are any."""
-    assert STATE.descriptors == (5, 6, 7, 8, 13, 12)
+    """Lifeline, inherited ends, the pidfile's lock, sockets and pidfds, if there are any."""
+    assert STATE.descriptors == (5, 6, 7, 8, 9, 13, 12)
 
 
 def test_listeners_that_could_not_be_understood():

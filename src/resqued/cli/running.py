@@ -1,0 +1,94 @@
+"""What all commands for a running pool have in common: options, the socket, errors."""
+
+import getopt
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from resqued.cli import target
+from resqued.cli.arguments import UsageError
+from resqued.cli.output import say
+from resqued.cli.target import NoTargetError
+from resqued.clock import Clock, MonotonicClock
+from resqued.control import client
+from resqued.control.client import NotRunningError
+from resqued.errors import ResquedError
+from resqued.exit_codes import ExitCode
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The running pool that a command is for."""
+
+    path: str  #: of its control socket
+    clock: Clock
+
+    def ask(self, verb: str, /, **fields: object) -> dict[str, Any]:
+        """Return the content of the master's answer. Raises ResquedError."""
+        return client.ask(self.path, verb, self.clock, **fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Syntax:
+    """How the command line of a command for a running pool looks like."""
+
+    name: str
+    help: str  #: without the options that all of them have
+    options: tuple[str, ...] = ()  #: its own, as getopt wants them
+    most_words: int | None = 0  #: None: any number
+    least_words: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The command line of one call."""
+
+    values: dict[str, str]
+    words: tuple[str, ...]
+
+    def has(self, option: str) -> bool:
+        """Whether an option was given."""
+        return option in self.values
+
+
+def run(syntax: Syntax, argv: Sequence[str], body: Callable[[Pool, Call], int | ExitCode]) -> int:
+    """Read the arguments after the command's name and run ``body``; returns the exit status."""
+    try:
+        call, meant = _parse(syntax, argv)
+        if call.has("-h") or call.has("--help"):
+            say(f"{syntax.help}\n{target.HELP}")
+            return ExitCode.OK
+        path = target.find(meant, os.environ, os.geteuid())
+        return body(Pool(path, MonotonicClock()), call)
+    except ResquedError as error:
+        print(f"resqued {syntax.name}: {error}", file=sys.stderr)
+        return _status_of(error)
+
+
+def _parse(syntax: Syntax, argv: Sequence[str]) -> tuple[Call, target.Target]:
+    long = ["help", *target.LONG, *syntax.options]
+    try:
+        options, words = getopt.gnu_getopt(argv, f"h{target.SHORT}", long)
+    except getopt.GetoptError as error:
+        raise UsageError(str(error)) from None
+    call = Call(dict(options), tuple(words))
+    if not (call.has("-h") or call.has("--help")):
+        _check_words(syntax, words)
+    return call, target.parse(options)
+
+
+def _check_words(syntax: Syntax, words: Sequence[str]) -> None:
+    if syntax.most_words is not None and len(words) > syntax.most_words:
+        raise UsageError(f"{words[syntax.most_words]!r} is one argument too many")
+    if len(words) < syntax.least_words:
+        raise UsageError("an argument is missing; --help says which")
+
+
+def _status_of(error: ResquedError) -> ExitCode:
+    if isinstance(error, UsageError):
+        return ExitCode.USAGE
+    if isinstance(error, NotRunningError | NoTargetError):
+        return ExitCode.NOT_RUNNING
+    return ExitCode.FAILED

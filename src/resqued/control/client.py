@@ -1,0 +1,106 @@
+"""Ask a running master over its control socket; for commands, which may wait a little."""
+
+import socket
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from resqued.clock import Clock
+from resqued.control.protocol import encode_request, parse_answer
+from resqued.control.socket_file import address_of
+from resqued.errors import ResquedError
+
+#: Seconds that a request may take in all; a master answers in milliseconds, or does not turn.
+PATIENCE = 5.0
+#: Bytes that an answer may have: far more than thousands of workers need.
+_MOST = 64 * 1024 * 1024
+_CHUNK = 256 * 1024
+_TIMEVAL = struct.Struct("@ll")
+
+
+class NotRunningError(ResquedError):
+    """Raised when nobody listens at a control socket, or there is none; names the path."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"no resqued runs at control socket {path}: {reason}")
+
+
+class NoAnswerError(ResquedError):
+    """Raised when somebody listens, and does not answer in time or may not be asked."""
+
+
+def ask(path: str, verb: str, clock: Clock, /, **fields: object) -> dict[str, Any]:
+    """Send one request, on a connection of its own, and return the content of the answer.
+
+    A connection that ends before the answer has come is tried again: the master may just have
+    replaced itself, and each verb may be asked for twice. Raises NotRunningError, NoAnswerError,
+    and RefusedError for what the master refuses.
+    """
+    until = clock.now() + PATIENCE
+    line = encode_request(verb, **fields)
+    while True:
+        answer = _ask_once(path, line, until, clock)
+        if answer:
+            return parse_answer(answer)
+        if clock.now() >= until:
+            raise NoAnswerError(f"resqued at {path} has closed the connection without an answer")
+
+
+def text_of(content: Mapping[str, Any], name: str) -> str:
+    """Return a text of an answer, empty if there is none."""
+    value = content.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _ask_once(path: str, line: bytes, until: float, clock: Clock) -> bytes:
+    """Return the line of the answer; nothing if the connection has ended before it was whole."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        _limit(connection, until, clock)
+        try:
+            with address_of(path) as address:
+                connection.connect(address)
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            raise NotRunningError(path, str(error.strerror)) from error
+        except BlockingIOError as error:
+            raise _no_answer(path) from error
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise NoAnswerError(f"cannot use control socket {path}: {reason}") from error
+        try:
+            connection.sendall(line)
+        except BlockingIOError as error:
+            raise _no_answer(path) from error
+        except OSError:
+            pass  # it has closed its end; what it may have said can be read
+        return _receive(connection, path, until, clock)
+
+
+def _receive(connection: socket.socket, path: str, until: float, clock: Clock) -> bytes:
+    received = bytearray()
+    while not received.endswith(b"\n"):
+        _limit(connection, until, clock)
+        try:
+            chunk = connection.recv(_CHUNK)
+        except BlockingIOError as error:
+            raise _no_answer(path) from error
+        except OSError:
+            return b""
+        received += chunk
+        if not chunk or len(received) > _MOST:
+            return b""
+    return bytes(received)
+
+
+def _limit(connection: socket.socket, until: float, clock: Clock) -> None:
+    """Have the kernel end the next wait in time: of ``connect``, too, where the queue is full.
+
+    (A socket's ``settimeout`` would have that fail at once: see connect(2), EAGAIN.)
+    """
+    seconds = max(0.001, until - clock.now())
+    limit = _TIMEVAL.pack(int(seconds), int(seconds % 1 * 1_000_000))
+    for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+        connection.setsockopt(socket.SOL_SOCKET, option, limit)
+
+
+def _no_answer(path: str) -> NoAnswerError:
+    return NoAnswerError(f"resqued at {path} does not answer within {PATIENCE:g} s")

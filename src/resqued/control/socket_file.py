@@ -1,0 +1,206 @@
+"""The control socket's file: who listens there is found out by connecting to it."""
+
+import errno
+import os
+import socket
+import stat
+import struct
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+from resqued.control import place
+from resqued.errors import ResquedError
+from resqued.process.pidfile import Pidfile, PidfileError
+
+#: Connections that wait to be accepted.
+_BACKLOG = 128
+#: Bytes of an address; the kernel takes few more (unix(7): 108; macOS: 104).
+_LONGEST_ADDRESS = 100
+#: Bytes of a name that is reached through a descriptor of its folder.
+_LONGEST_NAME = _LONGEST_ADDRESS - len("/proc/self/fd/123456/")
+#: pid, user and group of who is at the other end (unix(7)).
+_CREDENTIALS = struct.Struct("=iII")
+#: What the file is not to allow.
+_MASK = 0o177
+
+
+class SocketFileError(ResquedError):
+    """Raised when the control socket cannot be made there; names the path, and says why."""
+
+
+class SocketHeldError(SocketFileError):
+    """Raised when a running process listens there already."""
+
+    def __init__(self, path: str, pid: int = 0) -> None:
+        whose = f" (pid {pid})" if pid else ""
+        super().__init__(f"control socket {path} is held by a running process{whose}")
+
+
+class SocketFile:
+    """A listening Unix socket under a name; a context manager, which removes it again.
+
+    Lives in the master. Its file has mode 0600 from its first moment. A file that a dead master
+    has left is replaced; one at which somebody listens is not.
+    """
+
+    def __init__(self, path: str) -> None:
+        # Absolute, but with its links: the working directory may be another one when it is removed.
+        self._path = os.path.abspath(path)
+        self._socket: socket.socket | None = None
+
+    @classmethod
+    def adopt(cls, path: str, descriptor: int) -> Self:
+        """Return the socket as it was held before an exec; entering it changes nothing."""
+        file = cls(path)
+        file._socket = socket.socket(fileno=descriptor)
+        return file
+
+    @property
+    def holding(self) -> tuple[str, int] | None:
+        """Its absolute path and its descriptor, while it is held."""
+        return None if self._socket is None else (self._path, self._socket.fileno())
+
+    def __enter__(self) -> Self:
+        """Listen there. Raises SocketFileError, having changed nothing, if that cannot be."""
+        if self._socket is None:
+            try:
+                self._socket = self._take()
+            except OSError as error:
+                raise self._error(error.strerror or str(error)) from error
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Listen no longer, and remove the file, if nobody else listens there by now."""
+        if self._socket is None:
+            return
+        self._socket.close()
+        self._socket = None
+        try:
+            self.clear()
+        except (OSError, SocketFileError):
+            pass  # it is gone, or somebody else's: the next master replaces what is left
+
+    def clear(self) -> None:
+        """Take away what a dead master has left. Raises SocketFileError if it is anything else."""
+        with self._alone():
+            self._clear()
+
+    def _take(self) -> socket.socket:
+        """Listen, where by then nothing else stands. Raises SocketFileError, and OSError."""
+        with self._alone():
+            self._clear()
+            return _listen(self._path)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep others from changing what stands there meanwhile; at all times but this they may.
+
+        Raises SocketFileError. Who else is at it just now wants, or has just ended, the same.
+        """
+        try:
+            lock = Pidfile(f"{self._path}.lock").__enter__()
+        except PidfileError as error:
+            if isinstance(error.__cause__, OSError):
+                raise error.__cause__ from None
+            raise SocketHeldError(self._path) from error
+        with lock:
+            yield
+
+    def _clear(self) -> None:
+        try:
+            if not stat.S_ISSOCK(os.lstat(self._path).st_mode):
+                raise self._error("there is a file that is no socket")
+            listener = listener_at(self._path)
+        except FileNotFoundError:
+            return
+        if listener is not None:
+            raise SocketHeldError(self._path, listener)
+        os.unlink(self._path)
+
+    def _error(self, reason: str) -> SocketFileError:
+        return SocketFileError(f"cannot make control socket {self._path}: {reason}")
+
+
+def in_runtime_folder(folder: str) -> SocketFile:
+    """Return the socket of a master without a pidfile, not made yet; dead masters' are removed.
+
+    Raises place.PlaceError if the folder cannot be made, or does not keep others out.
+    """
+    place.make_private(folder)
+    for path in place.sockets_in(folder):
+        try:
+            SocketFile(path).clear()
+        except (OSError, SocketFileError):
+            pass  # its master lives, or it is none of ours
+    return SocketFile(place.named_by_pid(folder, os.getpid()))
+
+
+def listener_at(path: str) -> int | None:
+    """Return the pid of who listens there, 0 if it cannot be told; None: nobody does.
+
+    Raises OSError if there is no such file, or it may not be used.
+    """
+    with socket.socket(socket.AF_UNIX) as probe, address_of(path) as address:
+        probe.setblocking(False)
+        try:
+            probe.connect(address)
+        except ConnectionRefusedError:
+            return None
+        except BlockingIOError:
+            return 0  # so many wait to be accepted that there is no room for us
+        return pid_of_peer(probe)
+
+
+def pid_of_peer(connected: socket.socket) -> int:
+    """Return the pid of who listened at the other end; 0 where the kernel does not tell."""
+    if sys.platform != "linux":
+        return 0
+    found = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    pid: int = _CREDENTIALS.unpack(found)[0]
+    return pid
+
+
+@contextmanager
+def address_of(path: str) -> Iterator[str]:
+    """Yield what the kernel takes for a path, which may be too long for an address.
+
+    Then it is reached through a descriptor of its folder (Linux). Raises OSError.
+    """
+    if len(os.fsencode(path)) <= _LONGEST_ADDRESS:
+        yield path
+        return
+    folder, name = os.path.split(path)
+    if sys.platform != "linux" or len(os.fsencode(name)) > _LONGEST_NAME:
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+    descriptor = os.open(folder or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{descriptor}/{name}"
+    finally:
+        os.close(descriptor)
+
+
+def _listen(path: str) -> socket.socket:
+    """Return a socket that listens under a new name, which nobody else may use. Raises OSError."""
+    listening = socket.socket(socket.AF_UNIX)
+    try:
+        with address_of(path) as address:
+            # The file gets its mode as it is made; to change it afterwards would be too late.
+            former = os.umask(_MASK)
+            try:
+                listening.bind(address)
+            finally:
+                os.umask(former)
+        listening.listen(_BACKLOG)
+    except BaseException:
+        listening.close()
+        raise
+    listening.setblocking(False)
+    return listening

@@ -1,0 +1,179 @@
+"""What is answered over the control socket; one method for each verb (docs/control.md)."""
+
+import logging
+import os
+import socket
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from signal import Signals
+
+from resqued.clock import Clock
+from resqued.control.protocol import Code, RefusedError, Request, unknown_verb
+from resqued.control.server import Reply, Server
+from resqued.ipc import messages
+from resqued.master import snapshot
+from resqued.master.commands import Commands, Mode
+from resqued.master.listeners import Listeners
+from resqued.master.options import Options
+from resqued.master.reloads import Reload
+from resqued.master.survey import Survey
+from resqued.process.waiter import Source, Waiter
+
+log = logging.getLogger(__name__)
+
+Verb = Callable[[Request, Reply], None]
+
+
+class Control:
+    """The master's ear for those outside who may use its socket. No method ever waits."""
+
+    def __init__(
+        self,
+        options: Options,
+        folder: str,
+        commands: Commands,
+        listeners: Listeners,
+        waiter: Waiter,
+        clock: Clock,
+    ) -> None:
+        """Listen at the socket that ``options`` names; without one nobody will ask anything."""
+        self._options = options
+        self._folder = folder
+        self._commands = commands
+        self._listeners = listeners
+        self._clock = clock
+        self._survey = Survey(listeners.generations, clock)
+        self._curious: list[Reply] = []  #: who waits for the survey's end
+        self._verbs: dict[str, Verb] = {
+            "status": self._status,
+            "progress": self._progress,
+            "reload": self._reload,
+            "pause": self._pause,
+            "resume": self._resume,
+            "stop": self._stop,
+            "reexec": self._reexec,
+            "reopen-logs": self._reopen_logs,
+        }
+        self._server: Server | None = None
+        if options.control_socket is not None:
+            # A copy: the descriptor itself is the one that a re-exec hands over.
+            listening = socket.socket(fileno=os.dup(options.control_socket))
+            listening.setblocking(False)
+            self._server = Server(listening, waiter, clock, self._answer)
+
+    @property
+    def next_step_in(self) -> float | None:
+        """Seconds until ``serve`` has something to do that no descriptor reports; None: nothing."""
+        due = [self._survey.due_in, self._server.next_step_in if self._server else None]
+        return min((seconds for seconds in due if seconds is not None), default=None)
+
+    def serve(self, ready: Iterable[Source]) -> None:
+        """Do one round: take requests in, answer what can be answered."""
+        if self._server is None:
+            return
+        self._server.serve(ready)
+        if self._survey.is_under_way and self._survey.is_complete:
+            self._answer_curious()
+            self._server.watch_clients()
+
+    def close(self) -> None:
+        """Let go of all who are connected."""
+        if self._server is not None:
+            self._server.close()
+
+    def _answer(self, request: Request, reply: Reply) -> None:
+        verb = self._verbs.get(request.verb)
+        if verb is None:
+            raise unknown_verb(request.verb, self._verbs)
+        verb(request, reply)
+
+    # --- looking ---------------------------------------------------------------------------
+
+    def _status(self, _request: Request, reply: Reply) -> None:
+        self._curious.append(reply)
+        self._survey.begin()
+
+    def _answer_curious(self) -> None:
+        options = self._options
+        master = snapshot.master_status(
+            self._commands.mode.value,
+            options.paths,
+            self._folder,
+            (options.pidfile, options.log_path),
+            os.getpid(),
+        )
+        now = self._clock.now()
+        status = asdict(snapshot.pool_status(master, self._listeners, self._survey.number, now))
+        for reply in self._curious:
+            reply.send(status)
+        self._curious.clear()
+        self._survey.end()
+
+    def _progress(self, request: Request, reply: Reply) -> None:
+        number = request.number("reload")
+        reload = self._listeners.reloads.by_number(number)
+        if reload is None:
+            raise RefusedError(Code.BAD_ARGUMENT, f"progress: reload {number} is not known")
+        reply.send(self._progress_of(reload))
+
+    def _progress_of(self, reload: Reload) -> dict[str, object]:
+        generations = self._listeners.generations
+        return asdict(snapshot.progress(reload, generations, self._clock.now()))
+
+    # --- steering, as signals do ------------------------------------------------------------
+
+    def _reload(self, _request: Request, reply: Reply) -> None:
+        self._refuse_stopping()
+        if self._commands.mode is Mode.PAUSED:
+            raise RefusedError(Code.NOT_NOW, "the pool is paused; resume loads what is there")
+        self._commands.obey(Signals.SIGHUP, _by("reload"))
+        reload = self._listeners.reloads.last
+        assert reload is not None
+        reply.send(self._progress_of(reload))
+
+    def _pause(self, _request: Request, reply: Reply) -> None:
+        self._refuse_stopping()
+        was = self._commands.mode
+        self._commands.obey(Signals.SIGUSR2, _by("pause"))
+        reply.send({"was": was.value, "workers": self._workers})
+
+    def _resume(self, _request: Request, reply: Reply) -> None:
+        self._refuse_stopping()
+        was = self._commands.mode
+        self._commands.obey(Signals.SIGCONT, _by("resume"))
+        reply.send({"was": was.value, "workers": self._workers})
+
+    def _stop(self, request: Request, reply: Reply) -> None:
+        is_now = request.flag("now")
+        was = self._commands.mode
+        number = Signals.SIGTERM if is_now else Signals.SIGQUIT
+        self._commands.obey(number, _by("stop now" if is_now else "stop"))
+        reply.send({"was": was.value, "workers": self._workers})
+
+    def _reexec(self, _request: Request, reply: Reply) -> None:
+        self._refuse_stopping()
+        self._commands.obey(Signals.SIGUSR1, _by("reexec"))
+        reply.send({})
+
+    def _reopen_logs(self, _request: Request, reply: Reply) -> None:
+        """Every process does so by itself before its next line; listeners are told to do so now."""
+        log_path = self._options.log_path
+        told = self._listeners.generations.with_listener if log_path is not None else []
+        for generation in told:
+            generation.channel.send(messages.ReopenLog())
+        log.info("Log reopened as asked for")  # a line opens the file anew, if it was moved
+        reply.send({"log": log_path, "listeners": len(told)})
+
+    @property
+    def _workers(self) -> int:
+        """How many workers there are."""
+        return len(self._listeners.generations.live())
+
+    def _refuse_stopping(self) -> None:
+        if self._commands.mode is Mode.STOPPING:
+            raise RefusedError(Code.NOT_NOW, "the pool is stopping, and stopping never goes back")
+
+
+def _by(what: str) -> str:
+    """Return what stands in the log in a signal's place."""
+    return f"Asked at the control socket ({what})"

@@ -1,0 +1,187 @@
+"""The pool as it is at one moment, for whoever asks; pure, from what the master knows."""
+
+from resqued import __version__
+from resqued.control.status import (
+    GenerationStatus,
+    ListenerEnds,
+    MasterStatus,
+    PoolStatus,
+    Progress,
+    ReloadStatus,
+    WorkerState,
+    WorkerStatus,
+)
+from resqued.ipc.messages import SlotSight
+from resqued.master.cap import Phase
+from resqued.master.generation import Generation, Stage, Worker
+from resqued.master.generations import Generations
+from resqued.master.listeners import Listeners
+from resqued.master.reloads import Reload
+
+_LISTENED_STAGES = (Stage.PROVED, Stage.LEAVING)
+
+
+def pool_status(
+    master: MasterStatus, listeners: Listeners, look: int | None, now: float
+) -> PoolStatus:
+    """Return everything; ``look`` is the number of the Look whose answers are fresh."""
+    last = listeners.reloads.last
+    generations = listeners.generations
+    return PoolStatus(
+        master=master,
+        generations=tuple(_generation(each, generations, look, now) for each in generations),
+        listener_ends=ListenerEnds(
+            count=listeners.ends.count,
+            generation=listeners.ends.generation,
+            last_end=listeners.ends.status,
+            backoff=listeners.backoff,
+        ),
+        reload=reload_status(last, now) if last is not None else None,
+    )
+
+
+def progress(reload: Reload, generations: Generations, now: float) -> Progress:
+    """Return how far a reload is."""
+    new = generations.by_number(reload.generation)
+    workers = [] if new is None else list(new.workers.values())
+    return Progress(
+        reload=reload_status(reload, now),
+        configured=len(new.plan.slots) if new is not None and new.plan is not None else None,
+        ready=sum(worker.live.phase is Phase.READY for worker in workers),
+        former=sum(generation is not new for generation, _ in generations.workers()),
+    )
+
+
+def reload_status(reload: Reload, now: float) -> ReloadStatus:
+    """Return what became of a reload."""
+    return ReloadStatus(
+        number=reload.number,
+        generation=reload.generation,
+        outcome=reload.outcome.value,
+        reason=reload.reason,
+        age=now - reload.asked_at,
+        took=None if reload.ended_at is None else reload.ended_at - reload.asked_at,
+    )
+
+
+def is_asked(generation: Generation) -> bool:
+    """Whether a generation's listener can say what its workers do.
+
+    One that still loads has none, and cannot answer; one of an older version does not know how.
+    """
+    return generation.stage in _LISTENED_STAGES and generation.version is not None
+
+
+def master_status(
+    mode: str, paths: tuple[str, ...], folder: str, files: tuple[str | None, str | None], pid: int
+) -> MasterStatus:
+    """Return what there is to say of the master; ``files`` are its pidfile and its log."""
+    pidfile, log = files
+    return MasterStatus(
+        pid=pid,
+        version=__version__,
+        mode=mode,
+        paths=paths,
+        folder=folder,
+        pidfile=pidfile,
+        log=log,
+    )
+
+
+def _generation(
+    generation: Generation, generations: Generations, look: int | None, now: float
+) -> GenerationStatus:
+    seen = generation.seen
+    is_fresh = seen is not None and seen.number == look
+    sights = {sight.slot: sight for sight in seen.slots} if seen is not None and is_fresh else {}
+    return GenerationStatus(
+        number=generation.number,
+        state=_state(generation, generations),
+        age=now - generation.started_at,
+        listener=generation.pid if generation.has_listener else None,
+        version=generation.version,
+        app_version=generation.app_version,
+        configured=len(generation.plan.slots) if generation.plan is not None else None,
+        is_silent=generation.is_silent,
+        is_stale=generation.stage in _LISTENED_STAGES and not is_fresh,
+        workers=tuple(_workers(generation, generations, sights, now)),
+    )
+
+
+def _state(generation: Generation, generations: Generations) -> str:
+    match generation.stage:
+        case Stage.BOOTING:
+            return "booting"
+        case Stage.LEAVING:
+            return "leaving"
+        case Stage.GONE:
+            return "orphaned"
+        case Stage.PROVED if generation is generations.owner:
+            return "owner"
+        case Stage.PROVED if generation is generations.fallback:
+            return "fallback"
+        case Stage.PROVED:
+            return "superseded"
+
+
+def _workers(
+    generation: Generation, generations: Generations, sights: dict[int, SlotSight], now: float
+) -> list[WorkerStatus]:
+    """Return the workers that are there, and in the owner also the places without one."""
+    is_owner = generation is generations.owner
+    places = range(len(generation.queues)) if is_owner else sorted(generation.workers)
+    return [
+        _worker(generation, slot, generation.workers.get(slot), sights.get(slot), now)
+        for slot in places
+    ]
+
+
+def _worker(
+    generation: Generation, slot: int, worker: Worker | None, sight: SlotSight | None, now: float
+) -> WorkerStatus:
+    queues = generation.queues[slot]
+    if worker is None:
+        return _empty(slot, queues, sight)
+    if sight is None or sight.pid != worker.pid:  # it was too late, or of the one before
+        age = None if worker.ready_at is None else now - worker.ready_at
+        state = _worker_state(worker, None)
+        return WorkerStatus(slot=slot, pid=worker.pid, queues=queues, state=state.value, age=age)
+    return WorkerStatus(
+        slot=slot,
+        pid=worker.pid,
+        queues=queues,
+        state=_worker_state(worker, sight).value,
+        age=sight.age,
+        job=sight.job,
+        job_age=sight.job_age,
+        jobs_done=sight.jobs_done if sight.reports_jobs else None,
+        restarts=sight.restarts,
+        last_end=sight.last_end,
+    )
+
+
+def _empty(slot: int, queues: tuple[str, ...], sight: SlotSight | None) -> WorkerStatus:
+    state = WorkerState.WAITING if sight is None or sight.backoff is None else WorkerState.BACKOFF
+    return WorkerStatus(
+        slot=slot,
+        pid=None,
+        queues=queues,
+        state=state.value,
+        restarts=None if sight is None else sight.restarts,
+        last_end=None if sight is None else sight.last_end,
+        backoff=None if sight is None else sight.backoff,
+    )
+
+
+def _worker_state(worker: Worker, sight: SlotSight | None) -> WorkerState:
+    match worker.live.phase:
+        case Phase.GRANTED | Phase.STARTING:
+            return WorkerState.STARTING
+        case Phase.TOLD:
+            return WorkerState.LEAVING
+        case Phase.READY if sight is None:
+            return WorkerState.READY
+        case Phase.READY if sight.job is not None:
+            return WorkerState.BUSY
+        case Phase.READY:
+            return WorkerState.IDLE if sight.reports_jobs else WorkerState.READY
