@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from tests.support import processes
 from tests.support.daemon import Daemon
+from tests.support.notify import NotifySocket
 
 _EXAMPLE = pathlib.Path(__file__).parents[2] / "examples" / "resqued.service"
 
@@ -35,17 +36,35 @@ class Unit:
 
 
 class Service:
-    """A service of Type=exec and KillMode=mixed, as systemd.service(5) and systemd.kill(5) say."""
+    """A service of Type=notify and KillMode=mixed: systemd.service(5), systemd.kill(5)."""
 
-    def __init__(self, daemon: Daemon, unit: Unit) -> None:
+    def __init__(self, daemon: Daemon, unit: Unit, manager: NotifySocket) -> None:
+        """``manager`` is told what the main process says."""
+        assert (unit["Type"], unit["KillMode"]) == ("notify", "mixed")
         self._daemon = daemon
         self._unit = unit
+        self._manager = manager
 
     def start(self) -> None:
         """Run ExecStart in the working directory, whose link is followed at once."""
         folder = os.path.realpath(self._unit["WorkingDirectory"])
         command = shlex.split(self._unit["ExecStart"])
-        self._daemon.launch(*command, folder=folder, environment=self._unit.environment)
+        environment = {
+            **self._unit.environment,
+            "NOTIFY_SOCKET": self._manager.address,
+            "WATCHDOG_USEC": str(int(self._unit["WatchdogSec"]) * 1_000_000),
+        }
+        self._daemon.launch(*command, folder=folder, environment=environment)
+
+    @property
+    def is_started(self) -> bool:
+        """Whether the main process has said so; until then ``systemctl start`` waits."""
+        return bool(self._manager.told("READY=1"))
+
+    @property
+    def signs_of_life(self) -> int:
+        """How many have come; if none comes in WatchdogSec, everything is killed."""
+        return len(self._manager.told("WATCHDOG=1"))
 
     def reload(self) -> None:
         """Run ExecReload, which must succeed."""

@@ -20,7 +20,8 @@ from resqued.errors import ResquedError
 from resqued.exit_codes import ExitCode
 from resqued.master.app import Master
 from resqued.master.options import FirstStart, Options
-from resqued.process import daemonize, signals
+from resqued.process import daemonize, notify, signals
+from resqued.process.notify import Manager, NotifyVariableError
 from resqued.process.pidfile import Pidfile
 from resqued.process.start_context import StartContext
 
@@ -29,9 +30,15 @@ logger = logging.getLogger(__name__)
 
 def run(request: Request) -> int:
     """Run the master until it ends; with ``-D``, until it has read the configuration."""
+    try:
+        # Here, since this is the process that a service manager has started.
+        manager = notify.take(os.environ, os.getpid(), wants_pid=request.daemonize)
+    except NotifyVariableError as error:
+        _write(2, str(error))
+        return ExitCode.FAILED
     if not request.daemonize:
-        return _run_master(request, _Terminal())
-    reason = daemonize.daemonize(lambda report: _run_master(request, report))
+        return _run_master(request, manager, _Terminal())
+    reason = daemonize.daemonize(lambda report: _run_master(request, manager, report))
     if reason is None:
         return ExitCode.OK
     if reason:
@@ -40,7 +47,7 @@ def run(request: Request) -> int:
     return ExitCode.FAILED
 
 
-def _run_master(request: Request, report: FirstStart) -> int:
+def _run_master(request: Request, manager: Manager | None, report: FirstStart) -> int:
     # From the moment that the pidfile shows our pid, until the master can read what it is sent.
     signals.hold_back()
     try:
@@ -63,6 +70,7 @@ def _run_master(request: Request, report: FirstStart) -> int:
                 guard=server.guard if server else None,
                 control=name,
                 control_socket=listening,
+                manager=manager,
             )
             return Master(options, StartContext.capture(), MonotonicClock(), report).run()
     except ResquedError as error:

@@ -14,6 +14,7 @@ from resqued.master.listeners import Listeners
 from resqued.master.options import FirstStart, Options
 from resqued.master.pool import Pool
 from resqued.master.replace import Replacement
+from resqued.master.service import Service
 from resqued.master.shutdown import Shutdown
 from resqued.master.state import SCHEMA, SavedState, save_generations
 from resqued.master.steering import Steering
@@ -55,6 +56,9 @@ class Master:
         self._control = Control(
             options, context.folder, self._commands, self._listeners, self._waiter, clock
         )
+        self._service = Service(
+            options.manager, self._listeners, self._commands, self._shutdown, clock
+        )
         self._replacement: Replacement | None = None
         self._title = ""
 
@@ -67,6 +71,7 @@ class Master:
                 self._go_on(self._resumed)
             while not self._is_done:
                 self.tick()
+            self._service.tell()
         if self._replacement is not None:
             self._replacement.end()
         self._control.close()
@@ -84,6 +89,7 @@ class Master:
         self._watching.watch_missing()
         self._replace_if_wanted()
         self._show_title()
+        self._service.tell()
         self._listeners.watch_output()
         ready = self._waiter.wait(self._patience)
         # Before anything is reaped: who ends after that must be able to wake the next wait.
@@ -92,6 +98,7 @@ class Master:
         self._watching.notice_ends(ready)
         may_be_replaced = self._reap()
         self._generations.forget_empty()
+        self._service.hear(received)
         for number in received:
             self._commands.obey(number)
         self._control.serve(ready)
@@ -114,6 +121,7 @@ class Master:
             self._watching.next_try_in,
             self._commands.next_step_in,
             self._control.next_step_in,
+            self._service.due_in,
         ]
         if self._replacement is not None:
             due.append(self._replacement.due_in)
@@ -195,6 +203,7 @@ class Master:
         log.info("resqued %s has taken over from itself", __version__)
         self._listeners.resume()
         self._commands.go_on(is_paused=state.is_paused)
+        self._service.hear(state.pending)
         for number in state.pending:
             self._commands.obey(number)
         # What ended meanwhile will not be reported by a signal again.

@@ -57,6 +57,8 @@ class Listeners:
         self.watching = Watching(self.generations, waiter, clock)
         #: Set when there is no configuration to go on with.
         self.has_given_up = False
+        #: The last generation that failed, by its number, and why; None: none has.
+        self.last_failure: tuple[int, str] | None = None
 
     @property
     def backoff(self) -> float:
@@ -267,9 +269,11 @@ class Listeners:
         self.reloads.failed(generation.number, reason)
         then = f"generation {owner.number} goes on" if owner else "trying again"
         log.error("Generation %d failed, %s:\n%s", generation.number, then, reason)
+        self.last_failure = generation.number, reason
 
     def _give_up(self, reason: str) -> None:
         self.has_given_up = True
+        self.last_failure = self.generations.last_number, reason
         self._report.failed(reason)
 
     def _ended(self, generation: Generation, status: ExitStatus) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from resqued.process.notify import Manager
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -21,6 +23,7 @@ class Options:
     #: The control socket, likewise; None: there is none.
     control: str | None = None
     control_socket: int | None = None  #: its descriptor
+    manager: Manager | None = None  #: the service manager above; None: there is none
 
 
 class FirstStart(Protocol):

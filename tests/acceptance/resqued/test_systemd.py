@@ -4,11 +4,14 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+
+import pytest
 
 from resqued.exit_codes import ExitCode
 from tests.support import systemd
-from tests.support.daemon import WORKERS, Daemon
+from tests.support.daemon import WAITING, WORKERS, Daemon
+from tests.support.notify import NotifySocket, notify_socket
 from tests.support.systemd import Service
 
 #: So that ExecStop waits for 0.5 s only, and systemd itself for a while.
@@ -27,10 +30,19 @@ def release(daemon: Daemon, number: str, workers: str) -> None:
     link.rename(link.with_name("current"))
 
 
-def service(daemon: Daemon, changed: Mapping[str, str] | None = None) -> Service:
+@pytest.fixture
+def manager(daemon: Daemon) -> Iterator[NotifySocket]:
+    """Where the service says how it is."""
+    with notify_socket(daemon.folder) as listening:
+        yield listening
+
+
+def service(
+    daemon: Daemon, manager: NotifySocket, changed: Mapping[str, str] | None = None
+) -> Service:
     """Return the example's service, in the folder of the test."""
     (daemon.folder / "run" / "myapp").mkdir(parents=True)  # RuntimeDirectory
-    return Service(daemon, systemd.read_example(daemon.folder, changed or {}))
+    return Service(daemon, systemd.read_example(daemon.folder, changed or {}), manager)
 
 
 def test_the_unit_is_one(daemon: Daemon):
@@ -45,10 +57,27 @@ def test_the_unit_is_one(daemon: Daemon):
         assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_an_idle_service_stops_at_once(daemon: Daemon):
+def test_a_service_is_started_when_its_code_is_loaded(daemon: Daemon, manager: NotifySocket):
+    """And not before: whoever waits for the start waits for the application."""
+    release(daemon, "1", WAITING + "worker('a')\n")
+    daemon.write("srv/myapp/releases/1/wait", "")
+    myapp = service(daemon, manager)
+    myapp.start()
+    daemon.wait_until(lambda: daemon.read("srv/myapp/releases/1/loading"), "a slow application")
+    daemon.wait_until(lambda: myapp.signs_of_life, "a sign of life")
+    assert not myapp.is_started
+
+    (daemon.folder / "srv/myapp/releases/1/wait").unlink()
+
+    daemon.wait_until(lambda: myapp.is_started, "the start")
+    assert myapp.stop().returncode == ExitCode.OK
+    assert manager.phases == ["READY", "STOPPING"]
+
+
+def test_an_idle_service_stops_at_once(daemon: Daemon, manager: NotifySocket):
     """ExecStop has done all; nobody is left to be signalled, and nothing remains."""
     release(daemon, "1", "worker_pool(3, 'a')\n")
-    myapp = service(daemon)
+    myapp = service(daemon, manager)
     myapp.start()
     tree = daemon.wait_for_workers(3)
     assert os.path.samefile(f"/proc/{tree.masters[0].pid}/cwd", daemon.folder / "srv/myapp/current")
@@ -62,7 +91,7 @@ def test_an_idle_service_stops_at_once(daemon: Daemon):
     assert "KILL" not in daemon.log
 
 
-def test_a_service_stops_when_its_jobs_are_done(daemon: Daemon):
+def test_a_service_stops_when_its_jobs_are_done(daemon: Daemon, manager: NotifySocket):
     """The job in hand is finished within the grace period; no second signal is needed."""
     release(
         daemon,
@@ -70,7 +99,7 @@ def test_a_service_stops_when_its_jobs_are_done(daemon: Daemon):
         "@after_exit\ndef told(summary): print('left', summary.process_status)\n"
         "worker('busy')\nworker('a')\n",
     )
-    myapp = service(daemon)
+    myapp = service(daemon, manager)
     myapp.start()
     daemon.wait_for_workers(2)
     # What finishes as soon as it has been told is the next best to a job that ends meanwhile.
@@ -84,10 +113,10 @@ def test_a_service_stops_when_its_jobs_are_done(daemon: Daemon):
     assert "SIGTERM received" not in daemon.log
 
 
-def test_a_reload_enters_the_release_that_the_link_names_now(daemon: Daemon):
+def test_a_reload_enters_the_release_that_the_link_names_now(daemon: Daemon, manager: NotifySocket):
     """ExecReload is HUP: configuration, code and environment are those of the new target."""
     release(daemon, "1", "worker('old')\n")
-    myapp = service(daemon)
+    myapp = service(daemon, manager)
     myapp.start()
     daemon.wait_for_workers(1)
     release(daemon, "2", "worker('new')\n")
@@ -102,10 +131,10 @@ def test_a_reload_enters_the_release_that_the_link_names_now(daemon: Daemon):
     assert daemon.wait_for_exit() == 0
 
 
-def test_a_job_that_does_not_end_in_time(daemon: Daemon):
+def test_a_job_that_does_not_end_in_time(daemon: Daemon, manager: NotifySocket):
     """The grace period over, systemd sends TERM to the master, and the master ends the job."""
     release(daemon, "1", "worker('busy')\nworker('a')\n")
-    myapp = service(daemon, IMPATIENT)
+    myapp = service(daemon, manager, IMPATIENT)
     myapp.start()
     daemon.wait_for_workers(2)
 
@@ -117,10 +146,10 @@ def test_a_job_that_does_not_end_in_time(daemon: Daemon):
     assert "KILL" not in daemon.log
 
 
-def test_a_job_that_refuses_to_end(daemon: Daemon):
+def test_a_job_that_refuses_to_end(daemon: Daemon, manager: NotifySocket):
     """After stop_timeout the master kills it, long before systemd kills everything."""
     release(daemon, "1", "stop_timeout(0.5)\nworker('stubborn')\n")
-    myapp = service(daemon, IMPATIENT)
+    myapp = service(daemon, manager, IMPATIENT)
     myapp.start()
     daemon.wait_until(lambda: daemon.tree().titled("resque-0: Processing"), "a stubborn worker")
     begun = time.monotonic()
@@ -133,10 +162,10 @@ def test_a_job_that_refuses_to_end(daemon: Daemon):
     assert not daemon.read(PIDFILE)
 
 
-def test_a_master_that_is_stopped_is_woken(daemon: Daemon):
+def test_a_master_that_is_stopped_is_woken(daemon: Daemon, manager: NotifySocket):
     """Nothing hears QUIT while it is; the CONT after TERM lets it act on both."""
     release(daemon, "1", "worker('a')\n")
-    myapp = service(daemon, IMPATIENT)
+    myapp = service(daemon, manager, IMPATIENT)
     myapp.start()
     daemon.wait_for_workers(1)
     daemon.signal(signal.SIGSTOP)
@@ -147,10 +176,10 @@ def test_a_master_that_is_stopped_is_woken(daemon: Daemon):
     daemon.wait_until_gone()
 
 
-def test_what_is_not_gone_in_time_is_killed(daemon: Daemon):
+def test_what_is_not_gone_in_time_is_killed(daemon: Daemon, manager: NotifySocket):
     """stop_timeout is too long: systemd's KILL ends all, and the next start is as any."""
     release(daemon, "1", "stop_timeout(60)\nworker('stubborn')\n")
-    myapp = service(daemon, IMPATIENT | {"TimeoutStopSec=620": "TimeoutStopSec=0.5"})
+    myapp = service(daemon, manager, IMPATIENT | {"TimeoutStopSec=620": "TimeoutStopSec=0.5"})
     myapp.start()
     daemon.wait_until(lambda: daemon.tree().titled("resque-0: Processing"), "a stubborn worker")
 
@@ -165,10 +194,10 @@ def test_what_is_not_gone_in_time_is_killed(daemon: Daemon):
     assert daemon.wait_for_exit() == 0
 
 
-def test_a_configuration_that_cannot_be_read_fails_the_start(daemon: Daemon):
+def test_a_configuration_that_cannot_be_read_fails_the_start(daemon: Daemon, manager: NotifySocket):
     """The main process ends with 1, which Restart=on-failure takes for a failure."""
     release(daemon, "1", "worker(")
-    myapp = service(daemon)
+    myapp = service(daemon, manager)
 
     myapp.start()
 

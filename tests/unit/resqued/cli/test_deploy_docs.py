@@ -53,6 +53,14 @@ def test_the_unit_leaves_every_step_its_time(unit: configparser.SectionProxy):
     assert f"up to {stop.patience:g} s" in (ROOT / "examples" / "resqued.service").read_text()
 
 
+def test_the_unit_leaves_the_first_generation_its_time(unit: configparser.SectionProxy):
+    """Systemd does not give up on a start before the master would."""
+    boot_timeout = arguments.parse(arguments_of(unit["ExecStart"])).boot_timeout
+
+    assert unit["Type"] == "notify"
+    assert int(unit["TimeoutStartSec"]) > boot_timeout
+
+
 def test_the_unit_keeps_the_links_name(unit: configparser.SectionProxy):
     """Folder, PWD and interpreter are named by the same link."""
     folder = unit["WorkingDirectory"]
