@@ -4,9 +4,17 @@ import logging
 import os
 import sys
 import time
+from types import TracebackType
+
+from resqued.structured import Context, JsonFormatter
+
+log = logging.getLogger(__name__)
 
 #: What stands before a text, in every log.
 FORMAT = "%(asctime)s [%(process)d] %(levelname)s %(name)s: %(message)s"
+#: The journal's priorities (sd-daemon(3)), by the least level that has them.
+_PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
+_LOWEST = 7
 
 
 class HonestFormatter(logging.Formatter):
@@ -34,6 +42,19 @@ class MicrosecondFormatter(HonestFormatter):
         """Return ``2026-11-23 18:39:53.791473``."""
         whole = time.strftime(datefmt or "%Y-%m-%d %H:%M:%S", time.localtime(record.created))
         return f"{whole}.{int(record.created % 1 * 1_000_000):06d}"
+
+
+class JournalFormatter(logging.Formatter):
+    """Tells the journal each line's priority, by a prefix that it takes away again."""
+
+    def __init__(self, inner: logging.Formatter) -> None:
+        super().__init__()
+        self._inner = inner
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the lines of the other formatter; each becomes an entry of the journal."""
+        priority = next((p for level, p in _PRIORITIES if record.levelno >= level), _LOWEST)
+        return "\n".join(f"<{priority}>{line}" for line in self._inner.format(record).split("\n"))
 
 
 class LogFile:
@@ -82,10 +103,10 @@ class LogFile:
 class LineHandler(logging.Handler):
     """Writes each record as a whole line, to a LogFile or else to standard output."""
 
-    def __init__(self, file: LogFile | None) -> None:
+    def __init__(self, file: LogFile | None, formatter: logging.Formatter) -> None:
         super().__init__()
         self._file = file
-        self.setFormatter(MicrosecondFormatter(FORMAT))
+        self.setFormatter(formatter)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record; a full disk or a closed terminal loses it and nothing else."""
@@ -101,19 +122,69 @@ class LineHandler(logging.Handler):
             self.handleError(record)
 
 
-def configure(path: str | None) -> LogFile | None:
+def configure(
+    path: str | None, log_format: str = "text", journal_stream: str | None = None
+) -> LogFile | None:
     """Send this process's log, and those of the children it forks, to ``path``.
 
-    None is standard output. Returns the open file. Raises OSError if it cannot be opened.
+    None is standard output, and ``journal_stream`` what systemd says of it (JOURNAL_STREAM). A
+    ``log_format`` that this version does not know is text. Returns the open file. Raises OSError
+    if it cannot be opened.
     """
     file = None if path is None else LogFile(path)
+    formatter: logging.Formatter = MicrosecondFormatter(FORMAT)
+    if log_format == "json":
+        formatter = JsonFormatter()
+        sys.excepthook = _log_uncaught
+    if file is None:
+        formatter = for_stream(formatter, 1, journal_stream)
     root = logging.getLogger()
     for former in root.handlers[:]:
         root.removeHandler(former)
-    root.addHandler(LineHandler(file))
+    root.addHandler(LineHandler(file, formatter))
     root.setLevel(logging.INFO)
     _write_through()
     return file
+
+
+def bind(**fields: int) -> None:
+    """Add fields to every record that this process writes from now on, and those that it forks.
+
+    Only JSON shows them. Nothing happens in a process whose log was not configured here.
+    """
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, LineHandler):
+            handler.addFilter(Context(fields))
+
+
+def for_stream(
+    formatter: logging.Formatter, descriptor: int, journal_stream: str | None
+) -> logging.Formatter:
+    """Return a formatter for what is written to ``descriptor``: with priorities for the journal.
+
+    Whether it leads there is known by device and inode (systemd.exec(5)): the variable outlives
+    a redirection to somewhere else.
+    """
+    try:
+        status = os.fstat(descriptor)
+    except OSError:
+        return formatter  # it is closed
+    if journal_stream == f"{status.st_dev}:{status.st_ino}":
+        return JournalFormatter(formatter)
+    return formatter
+
+
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Log what would be printed where everything is to be JSON: what ends a process."""
+    log.critical(
+        "Not caught: %s: %.500s",
+        kind.__qualname__,
+        error,
+        exc_info=(kind, error, trace),
+        extra={"event": "uncaught_exception", "exception": kind.__qualname__},
+    )
 
 
 def _write_through() -> None:

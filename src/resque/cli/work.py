@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from resque.cli import options
 from resque.environment import CommandSettings, command_settings
 from resque.errors import ResqueError
-from resqued.log import FORMAT, HonestFormatter
+from resqued.log import FORMAT, HonestFormatter, for_stream
 from resqued.process.daemonize import StartReport, daemonize
 from resqued.process.pidfile import Pidfile, PidfileError
 
@@ -83,7 +83,8 @@ def _work(
 def _log(settings: CommandSettings) -> None:
     level = logging.DEBUG if settings.is_very_verbose else logging.INFO
     handler = logging.StreamHandler()
-    handler.setFormatter(HonestFormatter(FORMAT))
+    formatter = HonestFormatter(FORMAT)
+    handler.setFormatter(for_stream(formatter, 2, os.environ.get("JOURNAL_STREAM")))
     logging.basicConfig(level=level, handlers=[handler])
 
 

@@ -18,6 +18,7 @@ HELP = f"""{USAGE}
     -p, --pidfile PIDFILE            Store the pid of the master process in PIDFILE
         --control SOCKET             Listen for commands there, not beside PIDFILE
     -l, --logfile LOGFILE            Write output to LOGFILE instead of stdout
+        --log-format FORMAT          Write it as text, or as json: one object a line (text)
     -D, --daemonize                  Run daemonized in the background
         --boot-timeout SECONDS       Give new code so long to load and start (300)
         --embedded [DIR]             Run a private Valkey server for these workers
@@ -35,7 +36,8 @@ To see what memory the processes of a running one share and own:
 
 _SHORT = "hvp:l:D"
 _LONG = ["help", "version", "test", "fast-exit", "pidfile=", "logfile=", "daemonize"]
-_LONG += ["boot-timeout=", "memory", "json", "control="]
+_LONG += ["boot-timeout=", "memory", "json", "control=", "log-format="]
+_LOG_FORMATS = ("text", "json")
 #: About 11 days, as in config files; the kernel's poll takes no more than 2**31 ms.
 MAX_SECONDS = 1_000_000
 _NEED_A_PATH = ("-p", "--pidfile", "-l", "--logfile", "--control")
@@ -59,6 +61,7 @@ class Request:
     pidfile: str | None = None
     control: str | None = None
     logfile: str | None = None
+    log_format: str = "text"
     daemonize: bool = False
     boot_timeout: float = 300.0
     embedded: bool = False
@@ -87,6 +90,7 @@ def parse(argv: Sequence[str]) -> Request:
         pidfile=values.get("--pidfile", values.get("-p")),
         control=values.get("--control"),
         logfile=values.get("--logfile", values.get("-l")),
+        log_format=_log_format(values.get("--log-format", "text")),
         daemonize=_has(values, "-D", "--daemonize"),
         boot_timeout=_boot_timeout(values.get("--boot-timeout", "300")),
         embedded=embedded,
@@ -132,6 +136,13 @@ def _boot_timeout(text: str) -> float:
             f" not {text!r}"
         )
     return timeout
+
+
+def _log_format(name: str) -> str:
+    if name not in _LOG_FORMATS:
+        formats = " or ".join(_LOG_FORMATS)
+        raise UsageError(f"option --log-format must be {formats}, not {name!r}")
+    return name
 
 
 def _with_suffix(path: str) -> str:

@@ -32,7 +32,8 @@ def main(channel_end: int, lifeline_end: int, *held: int) -> int:
         channel.send_now(BootFailed("", is_config_unreadable=True))
     if not isinstance(order, Boot) or lifeline.has_ended(lifeline_end):
         return ExitCode.FAILED
-    log_file = log.configure(order.log_path)
+    log_file = log.configure(order.log_path, order.log_format, os.environ.get("JOURNAL_STREAM"))
+    log.bind(generation=order.generation)
     kernel.prefer_for_oom(_OOM_STEP)
     limits.raise_file_limit()
     os.chdir(order.folder)

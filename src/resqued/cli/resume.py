@@ -25,7 +25,7 @@ def main(descriptor: int, *, is_probe: bool) -> int:
         with os.fdopen(descriptor, "rb") as file:
             state = SavedState.decode(file.read())
         if is_probe:
-            log.configure(state.options.log_path)
+            _configure_log(state.options)
             return ExitCode.OK
     except (StateError, OSError) as error:
         print(error, file=sys.stderr)
@@ -33,9 +33,13 @@ def main(descriptor: int, *, is_probe: bool) -> int:
     for inherited in state.descriptors:
         os.set_inheritable(inherited, False)
     context = StartContext(state.program, state.folder, dict(os.environ))
-    log.configure(state.options.log_path)
+    _configure_log(state.options)
     with _belongings(state.options):
         return Master(state.options, context, MonotonicClock(), _LongAgo(), state).run()
+
+
+def _configure_log(options: Options) -> None:
+    log.configure(options.log_path, options.log_format, os.environ.get("JOURNAL_STREAM"))
 
 
 @contextmanager

@@ -51,7 +51,7 @@ def _run_master(request: Request, manager: Manager | None, report: FirstStart) -
     # From the moment that the pidfile shows our pid, until the master can read what it is sent.
     signals.hold_back()
     try:
-        log_file = _open_log(request.logfile)
+        log_file = _open_log(request)
         with (
             _pidfile(request) as pidfile,
             _control(request) as control,
@@ -62,6 +62,7 @@ def _run_master(request: Request, manager: Manager | None, report: FirstStart) -
             options = Options(
                 paths=request.paths,
                 log_path=log_file.path if log_file else None,
+                log_format=request.log_format,
                 fast_exit=request.fast_exit,
                 boot_timeout=request.boot_timeout,
                 inherit=(server.hold,) if server else (),
@@ -78,11 +79,12 @@ def _run_master(request: Request, manager: Manager | None, report: FirstStart) -
         return ExitCode.FAILED
 
 
-def _open_log(path: str | None) -> log.LogFile | None:
+def _open_log(request: Request) -> log.LogFile | None:
+    journal = os.environ.get("JOURNAL_STREAM")
     try:
-        return log.configure(path)
+        return log.configure(request.logfile, request.log_format, journal)
     except OSError as error:
-        raise ResquedError(f"cannot write logfile {path}: {error.strerror}") from error
+        raise ResquedError(f"cannot write logfile {request.logfile}: {error.strerror}") from error
 
 
 def _pidfile(request: Request) -> Pidfile | nullcontext[None]:

@@ -42,6 +42,7 @@ class Boot:
     paths: tuple[str, ...]  #: the config files as the command line named them
     folder: str  #: the working directory, which those paths are relative to
     log_path: str | None  #: None: standard output
+    log_format: str = "text"  #: or json; one that is not known is text
 
 
 @dataclass(frozen=True, slots=True)

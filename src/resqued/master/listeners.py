@@ -156,6 +156,7 @@ class Listeners:
                 self._options.paths,
                 self._context.folder,
                 self._options.log_path,
+                self._options.log_format,
             )
         )
 

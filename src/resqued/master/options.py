@@ -12,6 +12,7 @@ class Options:
 
     paths: tuple[str, ...]  #: config files, as they were named
     log_path: str | None = None  #: absolute; None: standard output
+    log_format: str = "text"  #: or json
     fast_exit: bool = False  #: do not wait for the listeners when stopping
     boot_timeout: float = 300.0  #: seconds a generation may take, unless its files say otherwise
     #: Descriptors that every process below shall hold open, beside the master's own.

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
@@ -17,7 +16,7 @@ def fork_child(body: Callable[[], int], *, keeps_handlers: bool = False) -> int:
 
     The child starts with the parent's signal mask, and with default signal handlers, or, if it
     ``keeps_handlers``, with the parent's, which wake nobody there. It never comes back up the
-    parent's stack: it leaves through ``os._exit``, an exception after printing its traceback.
+    parent's stack: it leaves through ``os._exit``, an exception through ``sys.excepthook`` before.
     Raises OSError if the kernel has no room for another process.
     """
     begin = signals.deafen if keeps_handlers else signals.reset_for_child
@@ -41,7 +40,7 @@ def _run_child(begin: Callable[[], None], body: Callable[[], int], mask: set[int
     except SystemExit as leaving:
         code = _exit_code(leaving)
     except BaseException:  # noqa: BLE001 - nothing may pass into the parent's stack
-        traceback.print_exc()
+        sys.excepthook(*sys.exc_info())  # which prints it, or logs it
     finally:
         leave(code)
 

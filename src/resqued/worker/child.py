@@ -1,6 +1,7 @@
 """The body of a forked worker."""
 
 import logging
+import os
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -10,6 +11,7 @@ from resqued import __version__, report
 from resqued.config.hooks import run_hooks
 from resqued.config.model import Config, WorkerSpec
 from resqued.exit_codes import ExitCode
+from resqued.log import bind
 from resqued.process import kernel, lifeline, limits, signals, stack
 from resqued.process.baton import Baton
 from resqued.process.title import set_title
@@ -50,6 +52,7 @@ def run_worker(task: WorkerTask) -> int:
     kernel.die_with_parent(Signals.SIGKILL)
     if not task.ticket.is_valid():
         return ExitCode.OK
+    bind(worker=os.getpid())  # what its jobs' processes log is this worker's as well
     signals.ignore(Signals.SIGHUP)  # containers send it to every process
     signals.lead_group()
     kernel.prefer_for_oom(_OOM_STEP)

@@ -6,6 +6,7 @@ from signal import Signals
 
 from resqued import __version__
 from resqued.exit_codes import ExitCode
+from resqued.log import bind
 from resqued.process import limits, signals
 from resqued.process.title import set_title
 from resqued.worker.death import WorkerDeath
@@ -33,6 +34,7 @@ def run_recovery(task: RecoveryTask) -> int:
     It may outlive its listener, though never its time: nobody else would see to this soon.
     """
     limits.end_after(task.seconds)
+    bind(worker=task.death.pid)
     for number in _NOT_OURS:
         signals.ignore(number)
     signals.lead_group()

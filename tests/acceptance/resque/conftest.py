@@ -63,13 +63,13 @@ class Command:
             check=False,
         )
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
         """Start a command that works until told to leave."""
         with (self.folder / "output").open("ab") as output:
             return subprocess.Popen(
                 [COMMAND, *arguments],
                 cwd=self.folder,
-                env=self._environment,
+                env=self._environment | variables,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -49,6 +49,21 @@ def test_a_failure_is_logged_and_recorded(command, client):
     assert exceptions == ["TypeError", "resque.errors.UnknownJobError"]
 
 
+def test_lines_for_the_journal(command, client):
+    """They have its priorities; the file stands in for systemd's stream."""
+    output = command.folder / "output"
+    output.touch()
+    status = output.stat()
+    client.enqueue_to("high", "note", 1, 2)
+    process = command.start(
+        *WORK, "--interval", "0", JOURNAL_STREAM=f"{status.st_dev}:{status.st_ino}"
+    )
+    assert process.wait(waiting.PATIENCE) == 0
+    lines = output.read_text().splitlines()
+    assert lines
+    assert {line[:3] for line in lines} == {"<6>"}
+
+
 def test_a_namespace(command, client, namespace):
     """Another application's jobs on the same server are left alone."""
     ours = Resque(client.server, Registry(), namespace)

@@ -1,9 +1,16 @@
+import json
 import re
 import signal
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from resque.client import Resque
+from resque.registry import Registry
+from resque.store.server import connect
 from tests.support.daemon import WORKERS, Daemon
+from tests.support.server import ValkeyServer
 
 LINE = re.compile(
     r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6} \[\d+\] (DEBUG|INFO|WARNING|ERROR) \S+: ."
@@ -96,3 +103,140 @@ worker("talkative")
     # The worker is let through and prints before or after its listener says so.
     assert sorted(order[2:4]) == ["printed by the worker", "works"]
     assert order[:2] + order[4:] == ["read", "loaded", "reported", "resqued ends"]
+
+
+# --- for programs
+
+#: Workers of every kind: one that waits, one that fails when it works, one that cannot start.
+TROUBLED = """
+import logging
+@before_fork
+def load(): logging.getLogger("app").warning("loaded", extra={"event": "app_loaded", "size": 3})
+@after_fork
+def connect(worker):
+    if worker.queues == ["unable"]:
+        raise ValueError("no way")
+worker("a"); worker("raising"); worker("unable")
+"""
+
+
+def objects(daemon: Daemon, name: str) -> list[dict[str, Any]]:
+    """Return the log's lines, of which each must be an object."""
+    return [json.loads(line) for line in daemon.read(name).splitlines()]
+
+
+def has(daemon: Daemon, name: str, **fields: object) -> Callable[[], list[dict[str, Any]]]:
+    """Return a condition: that there are lines with these fields, which it returns."""
+
+    def found() -> list[dict[str, Any]]:
+        whole = daemon.read(name).rpartition("\n")[0].splitlines()
+        lines = [json.loads(line) for line in whole]
+        return [line for line in lines if all(line.get(k) == v for k, v in fields.items())]
+
+    return found
+
+
+def test_json_of_all_processes(daemon: Daemon):
+    """Every line is an object, of master, listener and workers, and says whom it is about."""
+    daemon.start(WORKERS + TROUBLED, "--log-format", "json", "-l", "resqued.log")
+    (died, *_) = daemon.wait_until(
+        has(daemon, "resqued.log", event="uncaught_exception"), "a death"
+    )
+    (failed, *_) = daemon.wait_until(
+        has(daemon, "resqued.log", logger="resqued.worker.child"), "a failed start"
+    )
+    (app,) = has(daemon, "resqued.log", event="app_loaded")()
+    daemon.stop()
+
+    assert daemon.log == ""
+    lines = objects(daemon, "resqued.log")
+    (listener,) = {line["pid"] for line in lines if line["logger"] == "resqued.listener.workers"}
+    assert {line["pid"] for line in lines if "master" in line["logger"]} == {daemon.pid}
+    assert (app["pid"], app["generation"], app["size"]) == (listener, 1, 3)
+    assert "worker" not in app
+    for line, error in ((died, "RuntimeError: no work today"), (failed, "ValueError: no way")):
+        assert line["worker"] == line["pid"] not in (listener, daemon.pid)
+        assert line["generation"] == 1
+        assert line["traceback"].splitlines()[-1] == error
+    times = [line["time"] for line in lines]
+    assert times[0] == min(times)
+
+
+def test_json_of_the_processes_of_jobs(daemon: Daemon, clean_valkey: ValkeyServer):
+    """They have pids of their own, and say whose job it is."""
+    daemon.write(
+        "myapp.py",
+        "import resque\n@resque.job(queue='q', name='Fails')\n"
+        "def fails():\n    raise ValueError('no\\nluck')\n",
+    )
+    daemon.start(
+        "@before_fork\ndef load(): import myapp\nworker('q', interval=0.1)\n",
+        *("--log-format", "json", "-l", "resqued.log"),
+        environment={"REDIS_URL": clean_valkey.url},
+    )
+    (worker,) = daemon.wait_until(
+        lambda: daemon.tree().titled(r"resque-\S+ Waiting for q"), "an idle worker"
+    )
+    client = Resque(connect(clean_valkey.url), Registry())
+    client.enqueue_to("q", "Fails")
+    client.close()
+
+    (line,) = daemon.wait_until(
+        has(daemon, "resqued.log", logger="resque.worker.performing"), "the failure"
+    )
+
+    assert (line["worker"], line["generation"]) == (worker.pid, 1)
+    assert line["pid"] != worker.pid
+    assert line["message"] == "Job Fails failed: ValueError: no\nluck"
+    daemon.stop()
+    assert objects(daemon, "resqued.log")
+
+
+def test_json_stays_json_when_the_master_is_replaced(daemon: Daemon):
+    """Of the new master, of its probe, and of the next listener; in the background as well."""
+    daemon.install()
+    daemon.write("resqued.py", WORKERS + "worker('a')\n")
+    done = daemon.run(
+        *("-D", "-p", "resqued.pid", "-l", "run.log", "--log-format", "json", "resqued.py")
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    daemon.adopt("resqued.pid")
+    daemon.wait_for_workers(1)
+    daemon.publish("9.8.7")
+
+    daemon.signal(signal.SIGUSR1)
+
+    daemon.wait_until(
+        has(daemon, "run.log", message="Generation 2 has taken over"), "the new generation"
+    )
+    (resumed,) = has(daemon, "run.log", message="resqued 9.8.7 has taken over from itself")()
+    assert resumed["pid"] == daemon.pid
+    daemon.signal(signal.SIGQUIT)
+    daemon.wait_until_gone()
+    lines = objects(daemon, "run.log")
+    assert {line.get("generation") for line in lines} >= {1, 2}
+
+
+@pytest.mark.parametrize("how", [(), ("--log-format", "json")])
+def test_the_journal_gets_priorities(daemon: Daemon, how: tuple[str, ...]):
+    """Of all processes; what is printed has none. The output stands in for systemd's stream."""
+    daemon.output.touch()
+    status = daemon.output.stat()
+    daemon.write("resqued.py", WORKERS + "print('read')\nworker('raising')\n")
+    daemon.start(
+        None,
+        *how,
+        "resqued.py",
+        environment={"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"},
+    )
+    daemon.wait_for_log("<4>.* next start in")
+    daemon.signal(signal.SIGUSR1)
+    daemon.wait_for_log("<6>.*has taken over from itself")
+    daemon.wait_for_log("<6>.*Listener #2 .* runs")
+
+    daemon.stop()
+
+    lines = daemon.log.splitlines()
+    assert {line for line in lines if line.startswith("read")} == {"read"}
+    assert [line for line in lines if line.startswith("20")] == []
+    assert re.search("^<6>.*resqued ends", daemon.log, re.MULTILINE)

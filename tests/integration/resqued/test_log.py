@@ -1,15 +1,18 @@
 """Log files, in a child each time: they take over standard output and standard error."""
 
 import errno
+import json
 import logging
 import os
 import pathlib
 import resource
+import socket
 import sys
 
 import pytest
 
 from resqued import log
+from resqued.process.spawn import fork_child
 from tests.support.forks import in_child, wait_for_end
 
 
@@ -229,3 +232,144 @@ def test_configure_replaces_what_was_configured(tmp_path: pathlib.Path):
 
     assert texts(tmp_path / "one.log") == []
     assert texts(tmp_path / "two.log") == ["line"]
+
+
+# --- JSON
+
+
+def test_json_in_a_process_and_those_below(path: pathlib.Path):
+    """Each has its own pid, and what it was given in common by the ones above."""
+
+    def body() -> list[int]:
+        log.configure(str(path), "json")
+        log.bind(generation=2)
+        logging.getLogger("x").info("listener")
+        pid = os.fork()
+        if pid == 0:
+            log.bind(worker=os.getpid())
+            logging.getLogger("x").info("worker")
+            child = os.fork()
+            if child == 0:
+                logging.getLogger("x").info("job")
+                os._exit(0)
+            os._exit(wait_for_end(child))
+        assert wait_for_end(pid) == 0
+        logging.getLogger("x").info("listener", extra={"worker": pid})
+        return [os.getpid(), pid]
+
+    listener, worker = in_child(body)
+
+    first, second, third, last = map(json.loads, path.read_text().splitlines())
+    assert [first["pid"], second["pid"], last["pid"]] == [listener, worker, listener]
+    assert third["pid"] not in (listener, worker)
+    assert [line.get("worker") for line in (first, second, third, last)] == [None, *3 * [worker]]
+    assert {line["generation"] for line in (first, second, third, last)} == {2}
+
+
+def test_what_ends_a_process_is_logged_as_json(path: pathlib.Path):
+    """Where it would be printed otherwise."""
+
+    def fail() -> int:
+        raise ValueError("no luck")
+
+    def body() -> int:
+        log.configure(str(path), "json")
+        return wait_for_end(fork_child(fail))
+
+    assert in_child(body) == 1
+
+    (line,) = map(json.loads, path.read_text().splitlines())
+    assert line["event"] == "uncaught_exception"
+    assert line["message"] == "Not caught: ValueError: no luck"
+    assert line["traceback"].endswith("\nValueError: no luck")
+
+
+def test_what_ends_a_process_is_printed_as_ever(path: pathlib.Path):
+    """In the text format."""
+
+    def fail() -> int:
+        raise ValueError("no luck")
+
+    def body() -> int:
+        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__  # not those of the test runner
+        log.configure(str(path))
+        return wait_for_end(fork_child(fail))
+
+    assert in_child(body) == 1
+
+    lines = path.read_text().splitlines()
+    assert (lines[0], lines[-1]) == ("Traceback (most recent call last):", "ValueError: no luck")
+
+
+def test_a_format_of_a_later_version(path: pathlib.Path):
+    """A master of tomorrow may ask for it; text is what everybody has."""
+    in_child(lambda: [log.configure(str(path), "xml"), logging.getLogger("x").info("line")][1])
+
+    assert texts(path) == ["line"]
+
+
+# --- the journal
+
+
+def journal(stream: socket.socket | int) -> str:
+    """Return what systemd would say of a stream."""
+    status = os.fstat(stream if isinstance(stream, int) else stream.fileno())
+    return f"{status.st_dev}:{status.st_ino}"
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_lines_for_the_journal_have_a_priority(log_format: str):
+    """Every line of a record has that of its level."""
+    ours, theirs = socket.socketpair()
+
+    def body() -> None:
+        os.dup2(theirs.fileno(), 1)
+        log.configure(None, log_format, journal(theirs))
+        logger = logging.getLogger("x")
+        logger.setLevel(logging.DEBUG)
+        for level in (10, 20, 25, 30, 40, 45, 50):
+            logger.log(level, "one\ntwo")
+
+    in_child(body)
+
+    theirs.close()
+    with ours, ours.makefile() as file:
+        lines = file.read().splitlines()
+    each = 2 if log_format == "text" else 1
+    expected = [p for p in (7, 6, 6, 4, 3, 3, 2) for _ in range(each)]
+    assert [line[:3] for line in lines] == [f"<{priority}>" for priority in expected]
+    if log_format == "json":
+        assert all(json.loads(line[3:])["message"] == "one\ntwo" for line in lines)
+    else:
+        assert lines[0].endswith(": one")
+        assert lines[1] == "<7>  two"
+
+
+@pytest.mark.parametrize("stream", ["elsewhere", "1:2", "", "x", None])
+def test_what_is_no_journal(tmp_path: pathlib.Path, stream: str | None):
+    """A terminal, a pipe, or a file into which a shell has sent the output of a service."""
+
+    def body() -> None:
+        other = os.open(tmp_path / "output", os.O_WRONLY | os.O_CREAT)
+        os.dup2(other, 1)
+        log.configure(None, "text", journal(2) if stream == "elsewhere" else stream)
+        logging.getLogger("x").error("line")
+
+    in_child(body)
+
+    assert (tmp_path / "output").read_text()[:2] == "20"
+
+
+def test_a_log_file_is_no_journal(path: pathlib.Path):
+    """Though the service has one."""
+
+    def body() -> None:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            os.dup2(theirs.fileno(), 1)
+            log.configure(str(path), "text", journal(theirs))
+            logging.getLogger("x").error("line")
+
+    in_child(body)
+
+    assert path.read_text()[:2] == "20"

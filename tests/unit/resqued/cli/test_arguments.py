@@ -35,6 +35,8 @@ def _folder(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("--pidfile=a.pid resqued.py", {"pidfile": "a.pid"}),
         ("-l a.log resqued.py", {"logfile": "a.log"}),
         ("--logfile a.log resqued.py", {"logfile": "a.log"}),
+        ("--log-format json resqued.py", {"log_format": "json"}),
+        ("--log-format=text resqued.py", {"log_format": "text"}),
         ("-D resqued.py", {"daemonize": True}),
         ("--daemonize resqued.py", {"daemonize": True}),
         ("resqued.py -D -p x", {"daemonize": True, "pidfile": "x"}),
@@ -94,6 +96,11 @@ def test_what_each_command_line_asks_for(argv: str, expected: dict[str, object])
         ("--test=yes resqued.py", "option --test must not have an argument"),
         ("--pidfile= resqued.py", "option --pidfile requires a path"),
         ("--logfile= resqued.py", "option --logfile requires a path"),
+        (
+            "--log-format xml resqued.py",
+            "option --log-format must be text or json, not 'xml'",
+        ),
+        ("--log-format= resqued.py", "option --log-format must be text or json, not ''"),
     ],
 )
 def test_what_is_refused(argv: str, complaint: str):
