@@ -77,4 +77,11 @@ def log_return(name: str, held: Reserved, verdict: deaths.Verdict, limit: int) -
     log.warning(
         "Worker %s died in a job of queue %.200r, which is put back (death %d of %d)",
         *(name, held.queue, verdict.deaths, limit),
+        extra={
+            "event": "job_requeued",
+            "worker_id": name,
+            "queue": held.queue[:200],
+            "deaths": verdict.deaths,
+            "max_deaths": limit,
+        },
     )

@@ -46,7 +46,8 @@ def failed_job(client: "Client", reserved: Reserved, worker_id: str, error: Dirt
     except DecodeError:  # it never was a job, and has no hooks
         pass
     except FailureHookError as additional:
-        log.warning("The job of worker %s: %s", worker_id, additional)
+        fields = {"event": "hook_failed", "hook": "on_failure", "worker_id": worker_id}
+        log.warning("The job of worker %s: %s", worker_id, additional, extra=fields)
         text = f"{text}\n{additional}"
     return FailedJob(
         queue=reserved.queue,

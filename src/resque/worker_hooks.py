@@ -87,7 +87,8 @@ class WorkerHooks:
         try:
             self.run(moment, *arguments)
         except Exception:
-            log.exception("A %s hook failed", moment.value)
+            fields = {"event": "hook_failed", "hook": moment.value}
+            log.exception("A %s hook failed", moment.value, extra=fields)
 
     def _register(self, moment: Moment, function: Function) -> Function:
         self._functions[moment].append(function)

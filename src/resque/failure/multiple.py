@@ -88,6 +88,8 @@ def _attempt(backend: FailureBackend, failed: FailedJob) -> Exception | None:
         backend.save(failed)
     except Exception as error:
         name = type(backend).__name__
-        log.exception("%s cannot save a failure of a job of queue %.200r", name, failed.queue)
+        fields = {"event": "failure_unsaved", "backend": name, "queue": failed.queue[:200]}
+        text = "%s cannot save a failure of a job of queue %.200r"
+        log.exception(text, name, failed.queue, extra=fields)
         return error
     return None

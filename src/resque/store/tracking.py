@@ -113,7 +113,9 @@ class Tracking:
             return _State.UNASKED  # the connection was replaced under way
         if isinstance(reply, ReplyError) and reply.code == refusal.code:
             return _State.UNASKED  # it refuses everything just now: BUSY, LOADING
-        log.info("The server does not tell of new jobs, which are looked for now: %s", refusal)
+        fields = {"event": "tracking_refused", "reason": str(refusal)}
+        text = "The server does not tell of new jobs, which are looked for now: %s"
+        log.info(text, refusal, extra=fields)
         return _State.REFUSED
 
     def _is_news(self, push: Reply) -> bool:

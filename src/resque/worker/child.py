@@ -125,6 +125,13 @@ class JobChild:
                 limit.seconds,
                 limit.owner,
                 where.rstrip(),
+                extra={
+                    "event": "job_timed_out",
+                    "job_pid": self.pid,
+                    "timeout": limit.seconds,
+                    "owner": limit.owner,
+                    "stack": where.rstrip(),
+                },
             )
 
     def _move(self, step: _Step, seconds: float) -> None:

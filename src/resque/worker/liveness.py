@@ -113,7 +113,8 @@ class Liveness:
         try:
             return self._beat(server, looks_around=looks_around)
         except ResqueError as error:
-            log.debug("No heartbeat: %s", error)
+            fields = {"event": "heartbeat_failed", "reason": str(error)}
+            log.debug("No heartbeat: %s", error, extra=fields)
             self._next_beat = self._clock.now() + self._interval / _SOONER
             self._next_pruning = max(self._next_pruning, self._next_beat)
             return None
@@ -146,4 +147,5 @@ class Liveness:
         try:
             self._pruner.prune(roll)
         except ResqueError as error:
-            log.debug("Not pruned: %s", error)
+            fields = {"event": "pruning_failed", "reason": str(error)}
+            log.debug("Not pruned: %s", error, extra=fields)

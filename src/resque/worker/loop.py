@@ -73,7 +73,8 @@ class Shift:
         self._title.show("Starting")
         self._worker.hooks.run_safely(Moment.BEFORE_FIRST_FORK)
         self._patience.insist(self._liveness.register)
-        log.debug("Worker %s works", self._worker.id)
+        fields = {"event": "worker_registered", "worker_id": self._worker.id}
+        log.debug("Worker %s works", self._worker.id, extra=fields)
         if self._worker.fork_per_job:
             self._turn()
         else:
@@ -82,7 +83,8 @@ class Shift:
         self._worker.hooks.run_safely(Moment.SHUTDOWN)
         self._patience.insist(self._liveness.unregister)
         self._worker.hooks.run_safely(Moment.WORKER_EXIT)
-        log.debug("Worker %s leaves", self._worker.id)
+        fields = {"event": "worker_unregistered", "worker_id": self._worker.id}
+        log.debug("Worker %s leaves", self._worker.id, extra=fields)
 
     def _turn(self) -> None:
         self._runner.make_ready()
@@ -98,7 +100,9 @@ class Shift:
 
     def _make_room(self, reason: str) -> None:
         """Say that this worker leaves for a fresh one."""
-        log.info("Worker %s leaves for a fresh one: %s", self._worker.id, reason)
+        name = self._worker.id
+        fields = {"event": "worker_recycled", "worker_id": name, "reason": reason}
+        log.info("Worker %s leaves for a fresh one: %s", name, reason, extra=fields)
         if self._worker.job_observer is not None:
             self._worker.job_observer.recycled(reason)
 

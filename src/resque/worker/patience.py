@@ -71,9 +71,10 @@ class Patience:
         try:
             return step()
         except PASSING as error:
-            log.warning("Trying again until the server is well: %s", error)
+            fields = {"event": "server_unavailable", "reason": str(error)}
+            log.warning("Trying again until the server is well: %s", error, extra=fields)
         result = self._repeat(step)
-        log.info("The server is well again")
+        log.info("The server is well again", extra={"event": "server_recovered"})
         return result
 
     def _repeat(self, step: Callable[[], T]) -> T:

@@ -48,10 +48,22 @@ def describe(job: Job, error: BaseException) -> Failure:
     try:
         job.run_failure_hooks(error)
     except FailureHookError as additional:
-        log.exception("An on_failure hook of %.200s failed", job.payload.class_name)
+        name = job.payload.class_name
+        fields = {"event": "hook_failed", "hook": "on_failure", "job": name[:200]}
+        log.exception("An on_failure hook of %.200s failed", name, extra=fields)
         failure = replace(failure, error=f"{failure.error}\n{additional}")
     log.info(
-        "Job %.200s failed: %s: %.500s", job.payload.class_name, failure.exception, failure.error
+        "Job %.200s failed: %s: %.500s",
+        job.payload.class_name,
+        failure.exception,
+        failure.error,
+        extra={
+            "event": "job_failed",
+            "queue": job.queue[:200],
+            "job": job.payload.class_name[:200],
+            "exception": failure.exception,
+            "error": failure.error[:500],
+        },
     )
     return failure
 
@@ -62,6 +74,8 @@ def run_hooks_in_child(job: Job, error: BaseException) -> int:
     try:
         job.run_failure_hooks(error)
     except FailureHookError:
-        log.exception("An on_failure hook of %.200s failed", job.payload.class_name)
+        name = job.payload.class_name
+        fields = {"event": "hook_failed", "hook": "on_failure", "job": name[:200]}
+        log.exception("An on_failure hook of %.200s failed", name, extra=fields)
         return 1
     return 0

@@ -39,7 +39,8 @@ class JobProcesses:
             try:
                 return self.fork_now(body, deadline)
             except OSError as error:
-                log.error("Cannot fork, trying again: %s", error)  # noqa: TRY400 - it says all
+                fields = {"event": "fork_failed", "reason": str(error)}
+                log.error("Cannot fork, trying again: %s", error, extra=fields)  # noqa: TRY400
                 self._control.wait(_FORK_PAUSE)
                 self._liveness.beat_aside_if_due()
                 if self._control.asked:

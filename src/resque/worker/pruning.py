@@ -54,12 +54,16 @@ class Pruner:
         server, keys = self._client.server, self._client.keys
         silent = list(self._silent(roll.heartbeats, roll.now))
         for worker_id in silent:
-            log.warning("Pruning worker %s, which has been silent for long", shown(worker_id))
+            name = shown(worker_id)
+            fields = {"event": "worker_pruned", "worker_id": name, "reason": "silent"}
+            log.warning("Pruning worker %s, which has been silent for long", name, extra=fields)
             job = _class_in_hand(workers.record(server, keys, worker_id))
-            self._burial.bury(worker_id, PruneDeadWorkerDirtyExit(shown(worker_id), job))
+            self._burial.bury(worker_id, PruneDeadWorkerDirtyExit(name, job))
         for worker_id in roll.ids:
             if worker_id not in silent and self._is_dead_neighbour(worker_id):
-                log.warning("Pruning worker %s, whose process is gone", shown(worker_id))
+                name = shown(worker_id)
+                fields = {"event": "worker_pruned", "worker_id": name, "reason": "gone"}
+                log.warning("Pruning worker %s, whose process is gone", name, extra=fields)
                 self._burial.bury(worker_id, DirtyExit())
 
     def _silent(self, beats: Mapping[bytes, bytes], now: float) -> Iterator[bytes]:

@@ -104,7 +104,18 @@ class _Recovery:
         return PoisonJob(verdict.deaths) if verdict.kind == "poison" else None
 
     def _fail(self, held: Reserved, error: DirtyExit) -> None:
-        log.warning("Worker %s died in a job of queue %.200r: %s", self._id, held.queue, error)
+        log.warning(
+            "Worker %s died in a job of queue %.200r: %s",
+            self._id,
+            held.queue,
+            error,
+            extra={
+                "event": "job_orphaned",
+                "worker_id": self._id,
+                "queue": held.queue[:200],
+                "reason": str(error),
+            },
+        )
         failed = failed_job(self._client, held, self._id, error)
         self._insist(lambda: self._client.failure_backend.save(failed))
 

@@ -94,6 +94,7 @@ def private_memory() -> int | None:
     try:
         memory = measure()
     except MeasureError as error:
-        log.warning("The memory of this worker cannot be measured: %s", error)
+        fields = {"event": "memory_unmeasured", "reason": str(error)}
+        log.warning("The memory of this worker cannot be measured: %s", error, extra=fields)
         return None
     return memory.private if memory else None

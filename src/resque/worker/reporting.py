@@ -58,6 +58,11 @@ class Reporting:
                 "The failure backend has lost this failure of a job of queue %.200r: %.500s",
                 reserved.queue,
                 failure.error,
+                extra={
+                    "event": "failure_unsaved",
+                    "backend": type(self._worker.client.failure_backend).__name__,
+                    "queue": reserved.queue[:200],
+                },
             )
 
     def report_dirty_exit(self, reserved: Reserved, worker_id: str, error: DirtyExit) -> None:

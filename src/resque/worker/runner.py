@@ -58,7 +58,9 @@ class JobRunner:
         try:
             payload = Payload.decode(reserved.element)
         except DecodeError as error:
-            log.warning("An element of queue %.200r is %s", reserved.queue, error)
+            queue = reserved.queue
+            fields = {"event": "element_malformed", "queue": queue[:200], "reason": str(error)}
+            log.warning("An element of queue %.200r is %s", queue, error, extra=fields)
             failure = Failure("Resque::DecodeException", str(error))
             self._save_and_finish(failure, error, reserved)
             unfinished = None

@@ -162,7 +162,9 @@ class Series:
         try:
             patience.insist(lambda: self._task.employer.save(failure, error, reserved))
         except Exception:
-            log.exception("The failure of %.200s cannot be written down", job.payload.class_name)
+            name = job.payload.class_name
+            fields = {"event": "failure_unsaved", "queue": reserved.queue[:200], "job": name[:200]}
+            log.exception("The failure of %.200s cannot be written down", name, extra=fields)
             return EXIT_UNSAVED
         self._settling.failure_saved()
         return 0
@@ -183,7 +185,8 @@ class Series:
         try:
             reserved = self._task.employer.next_job(self._settling.sheet.number)
         except ResqueError as error:
-            log.debug("This process takes no more jobs: %s", error)
+            fields = {"event": "series_ended", "reason": str(error)}
+            log.debug("This process takes no more jobs: %s", error, extra=fields)
             return None
         self._settling.finished()
         if reserved is None:

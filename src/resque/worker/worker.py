@@ -157,7 +157,8 @@ class Worker:
                     self.job_observer.known_as(self.id)
                 Shift(self, interval, control, patience).run()
             except GaveUpError as error:
-                log.error("Leaving without a word to the server: %s", error)  # noqa: TRY400
+                fields = {"event": "worker_gave_up", "reason": str(error)}
+                log.error("Leaving without a word to the server: %s", error, extra=fields)  # noqa: TRY400
 
     def _claim_id(self, ours: set[bytes]) -> str:
         # Whoever has missed a whole heartbeat is not there any more.

@@ -119,7 +119,8 @@ class Channel:
             try:
                 message = messages.parse(bytes(line))
             except MalformedMessageError as error:
-                log.warning("Ignoring a line from the other process: %s", error)
+                fields = {"event": "message_ignored", "reason": str(error)}
+                log.warning("Ignoring a line from the other process: %s", error, extra=fields)
                 continue
             except ForeignMessageError as error:
                 self.foreign_major = error.major

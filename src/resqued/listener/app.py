@@ -195,7 +195,8 @@ class Listener:
             case messages.Kill():
                 self._stop(workers, Signals.SIGKILL)
             case _:
-                log.warning("The master sent what only a listener says")
+                fields = {"event": "message_unexpected"}
+                log.warning("The master sent what only a listener says", extra=fields)
 
     def _reopen_log(self) -> None:
         try:
@@ -206,7 +207,7 @@ class Listener:
     def _master_is_gone(self, workers: Workers) -> None:
         self._waiter.forget_if_watched(self._channel)
         if self._state is not State.SHUTDOWN:
-            log.warning("The master is gone")
+            log.warning("The master is gone", extra={"event": "master_lost"})
             self._stop(workers, Signals.SIGQUIT)
         workers.master_is_gone()
 
@@ -221,7 +222,12 @@ class Listener:
         """Have every worker leave; one order more only passes its signal on."""
         if self._state is not State.SHUTDOWN:
             self._state = State.SHUTDOWN
-            log.info("Listener #%d is leaving (%s)", self._order.generation, number.name)
+            log.info(
+                "Listener #%d is leaving (%s)",
+                self._order.generation,
+                number.name,
+                extra={"event": "listener_leaving", "signal": number.name},
+            )
         workers.stop(number)
 
     def _show_title(self, alive: int, configured: int) -> None:

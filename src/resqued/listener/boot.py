@@ -32,7 +32,7 @@ def load_config(paths: tuple[str, ...]) -> Config:
     except ConfigError as error:
         raise BootError(str(error), is_config_unreadable=True) from error
     for warning in config.warnings:
-        log.warning("%s", warning)
+        log.warning("%s", warning, extra={"event": "config_warning"})
     return config
 
 
@@ -70,4 +70,5 @@ def _warn_of_threads() -> None:
             "Threads run after before_fork (%s): they do not exist in the workers, and a lock"
             " that one holds during a fork stays locked there. Start them in after_fork.",
             ", ".join(names),
+            extra={"event": "threads_found", "threads": names},
         )

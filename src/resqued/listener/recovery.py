@@ -90,7 +90,8 @@ class Recoveries:
         try:
             pid = fork_child(lambda: body(case.death, seconds))
         except OSError as error:
-            log.error("Cannot fork, trying again: %s", error)  # noqa: TRY400 - it says all
+            fields = {"event": "fork_failed", "reason": str(error)}
+            log.error("Cannot fork, trying again: %s", error, extra=fields)  # noqa: TRY400
             self._may_fork_at = self._clock.now() + _FORK_PAUSE
             return False
         self._running[pid] = case
@@ -98,5 +99,15 @@ class Recoveries:
 
 
 def _log_left(death: WorkerDeath, why: str) -> None:
-    queues = ",".join(death.queues)
-    log.error("What worker %d for %s has left was not seen to: %s", death.pid, queues, why)
+    log.error(
+        "What worker %d for %s has left was not seen to: %s",
+        death.pid,
+        ",".join(death.queues),
+        why,
+        extra={
+            "event": "recovery_failed",
+            "worker": death.pid,
+            "queues": death.queues,
+            "reason": why,
+        },
+    )

@@ -226,6 +226,14 @@ class WorkerSlot:
             process.overdue.name,
             self.spec.limits.timeout,
             number.name,
+            extra={
+                "event": "worker_overdue",
+                "worker": process.pid,
+                "queues": self.spec.queues,
+                "job": process.overdue.name,
+                "timeout": self.spec.limits.timeout,
+                "signal": number.name,
+            },
         )
         self.send(number)
         process.is_terminated = True
@@ -300,8 +308,22 @@ class WorkerSlot:
     def _log_end(self, status: ExitStatus, *, told: bool) -> None:
         level = logging.INFO if told else logging.WARNING
         pause = "" if told else f"; next start in {self._backoff.due_in:.0f} s"
-        queues = ",".join(self.spec.queues)
-        log.log(level, "Worker %d for %s ended: %s%s", status.pid, queues, status, pause)
+        log.log(
+            level,
+            "Worker %d for %s ended: %s%s",
+            status.pid,
+            ",".join(self.spec.queues),
+            status,
+            pause,
+            extra={
+                "event": "worker_ended",
+                "worker": status.pid,
+                "queues": self.spec.queues,
+                "status": str(status),
+                "expected": told,
+                "pause": self._backoff.due_in,
+            },
+        )
 
     def _move(self, source: SlotState, target: SlotState) -> None:
         if self.state is not source:

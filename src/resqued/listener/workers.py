@@ -127,7 +127,9 @@ class Workers:
         for slot in self._slots:
             if slot.announce_if_due():
                 self._channel.send(messages.WorkerReady(slot.number, slot.pid))
-                log.info("Worker %d for %s works", slot.pid, ",".join(slot.spec.queues))
+                queues = slot.spec.queues
+                fields = {"event": "worker_started", "worker": slot.pid, "queues": queues}
+                log.info("Worker %d for %s works", slot.pid, ",".join(queues), extra=fields)
 
     def granted(self, number: int) -> None:
         """Start the worker that the master has granted, if it is still wanted."""
@@ -139,7 +141,8 @@ class Workers:
             try:
                 self._fork(slot, is_canary=False)
             except OSError as error:
-                log.error("Cannot fork a worker: %s", error)  # noqa: TRY400 - the line says all
+                fields = {"event": "fork_failed", "reason": str(error)}
+                log.error("Cannot fork a worker: %s", error, extra=fields)  # noqa: TRY400
                 slot.not_forked()
                 self._channel.send(messages.NotStarted(number))
                 return
@@ -257,9 +260,18 @@ class Workers:
             with time_limit(AFTER_EXIT_TIMEOUT):
                 run_hooks(self._after_exit, summary)
         except TimeOverError:
-            log.error("after_exit took more than %g s and was cut off", AFTER_EXIT_TIMEOUT)  # noqa: TRY400
+            log.error(  # noqa: TRY400 - the line says all
+                "after_exit took more than %g s and was cut off",
+                AFTER_EXIT_TIMEOUT,
+                extra={
+                    "event": "hook_timed_out",
+                    "hook": "after_exit",
+                    "timeout": AFTER_EXIT_TIMEOUT,
+                },
+            )
         except Exception:
-            log.exception("An after_exit hook failed")
+            fields = {"event": "hook_failed", "hook": "after_exit"}
+            log.exception("An after_exit hook failed", extra=fields)
 
 
 def _group(spec: WorkerSpec) -> Group:

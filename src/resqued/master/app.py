@@ -79,7 +79,7 @@ class Master:
         self._listeners.close()
         if self._listeners.has_given_up:
             return ExitCode.FAILED
-        log.info("resqued ends")
+        log.info("resqued ends", extra={"event": "master_ended"})
         return ExitCode.OK
 
     def tick(self) -> None:
@@ -136,7 +136,8 @@ class Master:
         """Take in the end of an adopted process, or of a probe; True if that found all well."""
         replacement = self._replacement
         if replacement is None or status.pid != replacement.pid:
-            log.debug("Reaped process %d: %s", status.pid, status)
+            fields = {"event": "process_reaped", "reaped": status.pid, "status": str(status)}
+            log.debug("Reaped process %d: %s", status.pid, status, extra=fields)
             if status.signal is not None:  # what an adopted worker has left must not run unseen
                 signals.send_group(status.pid, Signals.SIGKILL)
             return False
@@ -162,7 +163,8 @@ class Master:
             self._replacement = Replacement(self._context, self._state(), self._clock)
         except OSError as error:
             text = "Cannot start %s: %s; this master goes on"
-            log.error(text, self._context.program, error)  # noqa: TRY400
+            fields = {"event": "replacement_failed", "reason": str(error)}
+            log.error(text, self._context.program, error, extra=fields)  # noqa: TRY400
 
     def _become_installed(self) -> None:
         """Exec the installed program; signals are held back, so that none falls between.
@@ -200,7 +202,8 @@ class Master:
         )
 
     def _go_on(self, state: SavedState) -> None:
-        log.info("resqued %s has taken over from itself", __version__)
+        fields = {"event": "master_replaced", "version": __version__}
+        log.info("resqued %s has taken over from itself", __version__, extra=fields)
         self._listeners.resume()
         self._commands.go_on(is_paused=state.is_paused)
         self._service.hear(state.pending)

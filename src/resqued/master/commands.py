@@ -58,10 +58,11 @@ class Commands:
             case Signals.SIGQUIT | Signals.SIGTERM | Signals.SIGINT:
                 self._stop(received, by)
             case Signals.SIGHUP if self._mode is Mode.WORKING:
-                log.info("%s, reloading", by)
+                log.info("%s, reloading", by, extra={"event": "reload_requested"})
                 self._steering.reload()
             case Signals.SIGUSR1 if self._mode is not Mode.STOPPING:
-                log.info("%s, replacing this master", by)
+                fields = {"event": "replacement_requested"}
+                log.info("%s, replacing this master", by, extra=fields)
                 self.wants_replacement = True
             case Signals.SIGUSR2 if self._mode is Mode.WORKING:
                 self._pause(by)
@@ -99,7 +100,7 @@ class Commands:
                 return None
 
     def _pause(self, by: str) -> None:
-        log.info("%s, pausing", by)
+        log.info("%s, pausing", by, extra={"event": "pause_requested"})
         self._listeners.reloads.abandon("the pool was paused")
         self._mode = Mode.PAUSED
         self._steering.stop_all(Signals.SIGQUIT)
@@ -107,7 +108,7 @@ class Commands:
 
     def _resume(self, by: str) -> None:
         if self._mode is Mode.PAUSED:
-            log.info("%s, resuming", by)
+            log.info("%s, resuming", by, extra={"event": "resume_requested"})
             self._mode = Mode.WORKING
             self._listeners.start()
         for generation in self._generations.with_listener:
@@ -117,7 +118,8 @@ class Commands:
     def _stop(self, received: Signals, by: str) -> None:
         if not self._shutdown.ask(received):
             return
-        log.info("%s, stopping", by)
+        fields = {"event": "stop_requested", "signal": received.name}
+        log.info("%s, stopping", by, extra=fields)
         self._listeners.reloads.abandon("the pool stops")
         self._mode = Mode.STOPPING
         if self._shutdown.urgency is Urgency.KILL:
@@ -134,7 +136,10 @@ class Commands:
     def _escalate(self) -> None:
         """Kill what had its time: what is left of workers, a listener that hangs."""
         if self._shutdown.escalate_if_due(self._generations.stop_timeout):
-            log.warning("Not all has stopped in time, killing what is left")
+            log.warning(
+                "Not all has stopped in time, killing what is left",
+                extra={"event": "stop_escalated"},
+            )
             self._order_kill()
         if self._shutdown.must_kill_listeners:
             for generation in self._generations.with_listener:

@@ -85,7 +85,8 @@ class Listeners:
         try:
             self._start()
         except OSError as error:
-            log.error("Cannot start a listener, trying again: %s", error)  # noqa: TRY400
+            fields = {"event": "listener_start_failed", "reason": str(error)}
+            log.error("Cannot start a listener, trying again: %s", error, extra=fields)  # noqa: TRY400
             self._is_wanted = True
             self._backoff.ended(expected=False)
         else:
@@ -148,7 +149,12 @@ class Listeners:
                 raise
         generation = self.generations.add(pid, channel, self._clock.now())
         self._waiter.watch(channel)
-        log.debug("Started listener #%d (pid %d)", generation.number, pid)
+        log.debug(
+            "Started listener #%d (pid %d)",
+            generation.number,
+            pid,
+            extra={"event": "listener_started", **_names(generation)},
+        )
         channel.send(
             messages.Boot(
                 generation.number,
@@ -231,7 +237,11 @@ class Listeners:
             case messages.Seen():
                 generation.seen = message
             case _:
-                log.warning("Listener #%d sent what only a master says", generation.number)
+                log.warning(
+                    "Listener #%d sent what only a master says",
+                    generation.number,
+                    extra={"event": "message_unexpected", **_names(generation)},
+                )
 
     def _loaded(self, generation: Generation, message: messages.Loaded) -> None:
         generation.loaded(
@@ -239,14 +249,25 @@ class Listeners:
         )
         if not self.has_loaded_once:
             self.has_loaded_once = True
-            log.info("resqued %s runs, %d workers configured", __version__, len(message.workers))
+            count = len(message.workers)
+            log.info(
+                "resqued %s runs, %d workers configured",
+                __version__,
+                count,
+                extra={"event": "master_started", "version": __version__, "workers": count},
+            )
             self._report.started()
 
     def _proved(self, generation: Generation) -> None:
         if generation.stage is Stage.BOOTING:
             self.generations.proved(generation)
             self.reloads.proved(generation.number)
-            log.info("Listener #%d (pid %d) runs", generation.number, generation.pid)
+            log.info(
+                "Listener #%d (pid %d) runs",
+                generation.number,
+                generation.pid,
+                extra={"event": "generation_proved", **_names(generation)},
+            )
 
     def _boot_failed(self, generation: Generation, message: messages.BootFailed) -> None:
         if generation.stage is not Stage.BOOTING:
@@ -269,7 +290,13 @@ class Listeners:
         owner = self.generations.owner
         self.reloads.failed(generation.number, reason)
         then = f"generation {owner.number} goes on" if owner else "trying again"
-        log.error("Generation %d failed, %s:\n%s", generation.number, then, reason)
+        log.error(
+            "Generation %d failed, %s:\n%s",
+            generation.number,
+            then,
+            reason,
+            extra={"event": "generation_failed", **_names(generation), "reason": reason},
+        )
         self.last_failure = generation.number, reason
 
     def _give_up(self, reason: str) -> None:
@@ -280,15 +307,21 @@ class Listeners:
     def _ended(self, generation: Generation, status: ExitStatus) -> None:
         self._read(generation)  # its last words
         untold = generation.stage is not Stage.LEAVING
+        fields = {
+            "event": "listener_ended",
+            **_names(generation),
+            "status": str(status),
+            "expected": not untold,
+        }
         if generation.stage is Stage.BOOTING and self.has_loaded_once:
             self._failed(generation, f"its listener (pid {status.pid}) ended early: {status}")
         elif untold:
             reason = f"its listener (pid {status.pid}) ended untold: {status}"
             self.reloads.failed(generation.number, reason)
             text = "Listener #%d (pid %d) ended untold: %s"
-            log.error(text, generation.number, status.pid, status)
+            log.error(text, generation.number, status.pid, status, extra=fields)
         elif not self.has_given_up:  # the reason given then is to stand alone
-            log.info("Listener #%d (pid %d) ended", generation.number, status.pid)
+            log.info("Listener #%d (pid %d) ended", generation.number, status.pid, extra=fields)
         if untold or generation.has_failed:
             self.ends = Ends(self.ends.count + 1, generation.number, str(status))
         self._waiter.forget_if_watched(generation.channel)
@@ -300,3 +333,8 @@ class Listeners:
             self._backoff.ended(expected=expected, started_at=generation.started_at)
         if untold and status.signal is None and not self.has_loaded_once:
             self._give_up(f"the process that reads the configuration left early: {status}")
+
+
+def _names(generation: Generation) -> dict[str, int]:
+    """Return the fields of a log record that say which listener it is about."""
+    return {"generation": generation.number, "listener": generation.pid}

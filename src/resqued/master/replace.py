@@ -68,7 +68,7 @@ class Replacement:
         else:
             how = f"its probe ended: {status}"
         text = "The installed program cannot take over, this master goes on (%s):\n%s"
-        log.error(text, how, printed)
+        log.error(text, how, printed, extra={"event": "replacement_failed", "reason": how})
         return False
 
 
@@ -80,7 +80,12 @@ def become(context: StartContext, state: SavedState) -> None:
             inherit = (*state.descriptors, file.fileno())
             spawn.become_interpreter(context, RESUME_MODULE, [str(file.fileno())], inherit)
     except OSError as error:
-        log.error("Cannot exec %s: %s; this master goes on", context.program, error)  # noqa: TRY400
+        log.error(  # noqa: TRY400 - the line says all
+            "Cannot exec %s: %s; this master goes on",
+            context.program,
+            error,
+            extra={"event": "replacement_failed", "reason": str(error)},
+        )
 
 
 def _as_file(state: SavedState) -> IO[bytes]:

@@ -38,7 +38,8 @@ class Steering:
         """Stop a generation that has not proved itself yet."""
         booting = self._generations.booting
         if booting is not None:
-            log.info("Generation %d is given up before it was ready", booting.number)
+            fields = {"event": "generation_abandoned", "generation": booting.number}
+            log.info("Generation %d is given up before it was ready", booting.number, extra=fields)
             self._listeners.stop(booting, Signals.SIGQUIT)
 
     def stop_all(self, number: Signals) -> None:
@@ -74,6 +75,12 @@ class Steering:
             owner.number,
             owner.failed_starts,
             fallback.number,
+            extra={
+                "event": "generation_reverted",
+                "generation": owner.number,
+                "fallback": fallback.number,
+                "failed_starts": owner.failed_starts,
+            },
         )
         reason = f"{owner.failed_starts} of its workers in a row did not get to work"
         self._listeners.reloads.failed(owner.number, reason)
@@ -83,7 +90,9 @@ class Steering:
         """Let go of the generations that have nothing left to do."""
         if self._generations.change_over():
             assert self._generations.owner is not None
-            log.info("Generation %d has taken over", self._generations.owner.number)
+            number = self._generations.owner.number
+            fields = {"event": "generation_took_over", "generation": number}
+            log.info("Generation %d has taken over", number, extra=fields)
         owner = self._generations.owner
         if owner is not None and self._generations.is_settled:
             self._listeners.reloads.done(owner.number)
@@ -111,4 +120,9 @@ class Steering:
                 " go on; those that die are not replaced until it answers",
                 generation.number,
                 generation.pid,
+                extra={
+                    "event": "listener_silent",
+                    "generation": generation.number,
+                    "listener": generation.pid,
+                },
             )

@@ -36,7 +36,12 @@ class Watching:
             generation.worker_started(slot, pid)
             self._watch(generation, generation.workers[slot], logging.ERROR)
         else:
-            log.error("Listener #%d started worker %d untold", generation.number, pid)
+            log.error(
+                "Listener #%d started worker %d untold",
+                generation.number,
+                pid,
+                extra={"event": "worker_untold", "generation": generation.number, "worker": pid},
+            )
 
     def watch_missing(self) -> None:
         """Watch those workers that could not be watched when they were started."""
@@ -69,7 +74,18 @@ class Watching:
         except ProcessLookupError:  # somebody else's code has waited for it
             del generation.workers[worker.live.slot]
         except OSError as error:
-            log.log(level, "Cannot watch worker %d, trying again: %s", worker.pid, error)
+            log.log(
+                level,
+                "Cannot watch worker %d, trying again: %s",
+                worker.pid,
+                error,
+                extra={
+                    "event": "worker_watch_failed",
+                    "generation": generation.number,
+                    "worker": worker.pid,
+                    "reason": str(error),
+                },
+            )
             return
         else:
             self._waiter.watch(watch)

@@ -84,7 +84,8 @@ class Notifier:
         except OSError as error:
             if not self._has_failed:
                 self._has_failed = True
-                log.warning("The service manager cannot be told anything: %s", error)
+                fields = {"event": "notify_failed", "reason": str(error)}
+                log.warning("The service manager cannot be told anything: %s", error, extra=fields)
         return True
 
 

@@ -93,7 +93,8 @@ def _build(task: WorkerTask) -> Work | None:
     except (Exception, SystemExit):
         what = f"A worker for {','.join(task.spec.queues)} cannot start"
         if not task.is_canary:
-            log.exception("%s", what)
+            fields = {"event": "worker_start_failed", "queues": task.spec.queues}
+            log.exception("%s", what, extra=fields)
         task.ticket.say("failed", f"{what}\n{traceback.format_exc().rstrip()}")
         return None
     return worker

@@ -50,6 +50,12 @@ def run_recovery(task: RecoveryTask) -> int:
             type(error).__qualname__,
             error,
             exc_info=log.isEnabledFor(logging.DEBUG),
+            extra={
+                "event": "recovery_failed",
+                "worker": task.death.pid,
+                "queues": task.death.queues,
+                "reason": f"{type(error).__qualname__}: {error}",
+            },
         )
         return ExitCode.FAILED
     return ExitCode.OK

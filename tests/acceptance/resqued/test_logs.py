@@ -1,4 +1,5 @@
 import json
+import pathlib
 import re
 import signal
 from collections.abc import Callable
@@ -240,3 +241,36 @@ def test_the_journal_gets_priorities(daemon: Daemon, how: tuple[str, ...]):
     assert {line for line in lines if line.startswith("read")} == {"read"}
     assert [line for line in lines if line.startswith("20")] == []
     assert re.search("^<6>.*resqued ends", daemon.log, re.MULTILINE)
+
+
+def test_a_worker_can_be_followed_by_generation_and_pid(daemon: Daemon):
+    """From its start to its end; every event of a pool's life is one that the page has."""
+    page = (pathlib.Path(__file__).parents[3] / "docs" / "logs.md").read_text()
+    daemon.start(
+        WORKERS + "worker('a')\nworker('b')\n", "--log-format", "json", "-l", "resqued.log"
+    )
+    before = {worker.pid for worker in daemon.wait_for_workers(2).workers}
+    daemon.wait_until(lambda: len(started(daemon)) == 2, "two starts")
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_until(has(daemon, "resqued.log", event="generation_took_over"), "the reload")
+    daemon.stop()
+
+    lines = objects(daemon, "resqued.log")
+    events = [line["event"] for line in lines]
+    assert [event for event in events if f"| `{event}` |" not in page] == []
+    assert events[0] == "master_started"
+    assert events[-1] == "master_ended"
+    for pid in before:
+        life = [line for line in lines if line.get("worker") == pid]
+        assert [line["event"] for line in life] == ["worker_started", "worker_ended"]
+        assert [line["generation"] for line in life] == [1, 1]
+        assert life[1]["expected"] is True
+        assert life[1]["queues"] == life[0]["queues"]
+    assert len(started(daemon)) == 4
+    (taken,) = (line for line in lines if line["event"] == "generation_took_over")
+    assert (taken["generation"], taken["pid"]) == (2, daemon.pid)
+
+
+def started(daemon: Daemon) -> list[dict[str, Any]]:
+    """Return the lines that say that a worker works."""
+    return has(daemon, "resqued.log", event="worker_started")()
