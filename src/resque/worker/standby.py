@@ -92,12 +92,12 @@ class Standby:
         try:
             reader, writer = os.pipe()
         except OSError as error:
-            log.debug("No process can stand by: %s", error)
+            _log_failure(error)
             return
         try:
             self._child = self._fork(reader, writer)
         except OSError as error:
-            log.debug("No process can stand by: %s", error)
+            _log_failure(error)
             os.close(writer)
         else:
             os.set_blocking(writer, False)
@@ -154,6 +154,11 @@ class Standby:
         """Let go of it: it has its job, or is gone."""
         os.close(self._writer)
         self._child = None
+
+
+def _log_failure(error: OSError) -> None:
+    fields = {"event": "standby_failed", "reason": str(error)}
+    log.debug("No process can stand by: %s", error, extra=fields)
 
 
 def _read(reader: int) -> Order | None:

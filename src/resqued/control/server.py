@@ -125,7 +125,8 @@ class Server:
 
     def _pause_accepting(self, error: OSError) -> None:
         """Do without new clients for a while, or the loop would turn for nothing."""
-        log.warning("No client is taken in at the control socket for now: %s", error)
+        fields = {"event": "clients_refused", "reason": str(error)}
+        log.warning("No client is taken in at the control socket for now: %s", error, extra=fields)
         self._waiter.forget(self._listening)
         self._accepts_at = self._clock.now() + _ACCEPT_PAUSE
 

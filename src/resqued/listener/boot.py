@@ -60,7 +60,8 @@ def _make_ready_for_forks() -> None:
     gc.collect()
     gc.freeze()
     moved = huge_pages.collapse()
-    log.debug("%d MB of memory are in huge pages", moved >> 20)
+    fields = {"event": "huge_pages_used", "bytes": moved}
+    log.debug("%d MB of memory are in huge pages", moved >> 20, extra=fields)
 
 
 def _warn_of_threads() -> None:

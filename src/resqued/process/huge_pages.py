@@ -43,7 +43,8 @@ def collapse() -> int:
                     kernel.collapse(start, size)
                     moved += size
     except OSError as error:
-        log.debug("No more memory goes into huge pages: %s", error)
+        fields = {"event": "huge_pages_refused", "reason": str(error)}
+        log.debug("No more memory goes into huge pages: %s", error, extra=fields)
     return moved
 
 
