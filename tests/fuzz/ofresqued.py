@@ -16,6 +16,7 @@ from typing import NoReturn
 from resqued.clock import MonotonicClock
 from resqued.config.errors import ConfigError
 from resqued.config.loader import load
+from resqued.control.protocol import RefusedError, parse_request
 from resqued.ipc import messages
 from resqued.ipc.channel import Channel
 from resqued.ipc.messages import (
@@ -46,6 +47,10 @@ _LINES = tuple(
         Proved("abc"),
         Started(1, 4711),
     )
+)
+_REQUESTS = (
+    b'{"v":1,"verb":"progress","reload":3}',
+    b'{"v":1,"verb":"stop","now":true}',
 )
 _GATE_LINES = (
     b'["ready","announces"]\n',
@@ -88,6 +93,14 @@ def _state(raw: bytes) -> None:
         state = SavedState.decode(raw)
         assert SavedState.decode(state.encode()) == state
         assert all(isinstance(number, int) for number in state.descriptors)
+
+
+def _control(raw: bytes) -> None:
+    """Only RefusedError, also of a field."""
+    with suppress(RefusedError):
+        request = parse_request(raw)
+        assert isinstance(request.verb, str)
+        assert request.number("reload") >= 0
 
 
 def _pidfile(raw: bytes) -> None:
@@ -244,6 +257,7 @@ TARGETS = (
     Target(
         "state", (_STATE.encode(), json.dumps(asdict(_STATE), default=_of_enum).encode()), _state
     ),
+    Target("control", _REQUESTS, _control),
     Target("pidfile", (b"4711\n", b"1", b"0", b"-1", b"99999999999", b"12 34"), _pidfile),
     Target("config", _CONFIGS, _config),
 )
