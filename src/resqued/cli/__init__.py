@@ -15,8 +15,9 @@ _COMMANDS = {
     "quit-and-wait": "quit_and_wait",
     "memory": "memory",
     "status": "status",
+    "plan": "plan",
     "reload": "reload",
-    **dict.fromkeys(("pause", "resume", "stop", "reexec", "reopen-logs"), _VERBS),
+    **dict.fromkeys(("pause", "resume", "stop", "restart", "reexec", "reopen-logs"), _VERBS),
 }
 
 

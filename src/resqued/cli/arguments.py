@@ -26,7 +26,8 @@ HELP = f"""{USAGE}
 To see and steer a running one (resqued COMMAND --help says more):
     resqued status [--json]
     resqued reload [--wait [--timeout SECONDS]]
-    resqued pause | resume | stop [--now] | reexec | reopen-logs
+    resqued plan [--json] resqued-config-files...
+    resqued pause | resume | stop [--now] | restart WORKER | reexec | reopen-logs
 
 To stop a running one, and wait until it is gone:
     resqued quit-and-wait PIDFILE [--grace-period SECONDS] [--quiet]
@@ -80,7 +81,7 @@ def parse(argv: Sequence[str]) -> Request:
         if name in _NEED_A_PATH and not value:
             raise UsageError(f"option {name} requires a path")
     request = Request(
-        paths=tuple(_with_suffix(path) for path in paths),
+        paths=tuple(with_suffix(path) for path in paths),
         wants_help=_has(values, "-h", "--help"),
         wants_version=_has(values, "-v", "--version"),
         wants_test="--test" in values,
@@ -145,7 +146,7 @@ def _log_format(name: str) -> str:
     return name
 
 
-def _with_suffix(path: str) -> str:
+def with_suffix(path: str) -> str:
     """``config/resqued`` means ``config/resqued.py`` where only that exists."""
     return f"{path}.py" if not os.path.exists(path) and os.path.exists(f"{path}.py") else path
 

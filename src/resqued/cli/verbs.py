@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from resqued.cli import running
+from resqued.cli.arguments import UsageError
 from resqued.cli.output import say
 from resqued.cli.running import Call, Pool, Syntax
 from resqued.control.client import text_of
@@ -36,6 +37,16 @@ def _stop(pool: Pool, call: Call) -> str:
     answer = pool.ask("stop", now=is_now)
     how = "now; what does not end is killed" if is_now else "when their jobs are done"
     return f"Stopping: {_workers(answer)} {how}"
+
+
+def _restart(pool: Pool, call: Call) -> str:
+    (word,) = call.words
+    if not (word.isascii() and word.isdecimal()):
+        raise UsageError(f"WORKER must be the pid of a worker, not {word!r}")
+    answer = pool.ask("restart", worker=int(word))
+    if text_of(answer, "was") == "told":
+        return f"Worker {word} was told to leave already"
+    return f"Worker {word} leaves when its job is done; another one takes its place"
 
 
 def _reexec(pool: Pool, _call: Call) -> str:
@@ -83,6 +94,15 @@ _VERBS: dict[str, tuple[Syntax, Callable[[Pool, Call], str]]] = {
                 options=("now",),
             ),
             _stop,
+        ),
+        (
+            Syntax(
+                "restart",
+                _help("restart WORKER", "Replaces the worker of that pid when its job is done."),
+                most_words=1,
+                least_words=1,
+            ),
+            _restart,
         ),
         (
             Syntax(

@@ -5,6 +5,7 @@ from enum import Enum
 from signal import Signals
 
 from resqued.ipc import messages
+from resqued.master.cap import Live
 from resqued.master.generation import Stage
 from resqued.master.listeners import Listeners
 from resqued.master.pool import Pool
@@ -47,6 +48,11 @@ class Commands:
     def mode(self) -> Mode:
         """What the master is about."""
         return self._mode
+
+    def restart(self, live: Live) -> None:
+        """Have one of the owner's workers replaced when its job is done; for a working master."""
+        log.info("Worker in slot %d of generation %d is restarted", live.slot, live.generation)
+        self._pool.restart(live)
 
     def obey(self, received: Signals, by: str = "") -> None:
         """Do what a signal asks; stopping never goes back, so then most ask nothing.

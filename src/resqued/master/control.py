@@ -12,6 +12,7 @@ from resqued.control.protocol import Code, RefusedError, Request, unknown_verb
 from resqued.control.server import Reply, Server
 from resqued.ipc import messages
 from resqued.master import snapshot
+from resqued.master.cap import Phase
 from resqued.master.commands import Commands, Mode
 from resqued.master.listeners import Listeners
 from resqued.master.options import Options
@@ -51,6 +52,7 @@ class Control:
             "pause": self._pause,
             "resume": self._resume,
             "stop": self._stop,
+            "restart": self._restart,
             "reexec": self._reexec,
             "reopen-logs": self._reopen_logs,
         }
@@ -123,9 +125,7 @@ class Control:
     # --- steering, as signals do ------------------------------------------------------------
 
     def _reload(self, _request: Request, reply: Reply) -> None:
-        self._refuse_stopping()
-        if self._commands.mode is Mode.PAUSED:
-            raise RefusedError(Code.NOT_NOW, "the pool is paused; resume loads what is there")
+        self._refuse_unless_working()
         self._commands.obey(Signals.SIGHUP, _by("reload"))
         reload = self._listeners.reloads.last
         assert reload is not None
@@ -150,6 +150,22 @@ class Control:
         self._commands.obey(number, _by("stop now" if is_now else "stop"))
         reply.send({"was": was.value, "workers": self._workers})
 
+    def _restart(self, request: Request, reply: Reply) -> None:
+        pid = request.number("worker")
+        self._refuse_unless_working()
+        generations = self._listeners.generations
+        found = next(((g, w) for g, w in generations.workers() if w.pid == pid), None)
+        if found is None:
+            raise RefusedError(Code.BAD_ARGUMENT, f"no worker has pid {pid}")
+        generation, worker = found
+        was = worker.live.phase
+        if was is not Phase.TOLD:
+            if generation is not generations.owner:
+                text = f"worker {pid} is of generation {generation.number}, which is being replaced"
+                raise RefusedError(Code.NOT_NOW, text)
+            self._commands.restart(worker.live)
+        reply.send({"slot": worker.live.slot, "was": was.value})
+
     def _reexec(self, _request: Request, reply: Reply) -> None:
         self._refuse_stopping()
         self._commands.obey(Signals.SIGUSR1, _by("reexec"))
@@ -169,6 +185,11 @@ class Control:
     def _workers(self) -> int:
         """How many workers there are."""
         return len(self._listeners.generations.live())
+
+    def _refuse_unless_working(self) -> None:
+        self._refuse_stopping()
+        if self._commands.mode is Mode.PAUSED:
+            raise RefusedError(Code.NOT_NOW, "the pool is paused; resume loads what is there")
 
     def _refuse_stopping(self) -> None:
         if self._commands.mode is Mode.STOPPING:

@@ -47,6 +47,13 @@ class Pool:
         while leaving := cap.next_to_leave(self._generations.live(), owner.plan, now):
             self._tell_to_leave(leaving, now)
 
+    def restart(self, live: Live) -> None:
+        """Tell one of the owner's workers to leave when its job is done; its slot asks again.
+
+        The floor does not count for it: whoever asks for that knows what is missing then.
+        """
+        self._tell_to_leave(live, self._clock.now())
+
     def signal_orphans(self, number: Signals) -> None:
         """Have the workers whose listener is gone leave by a signal; nobody else can."""
         for generation in self._generations:

@@ -444,3 +444,69 @@ def test_the_master_ends_meanwhile(daemon: Daemon):
     assert command.returncode == 3
     daemon.write("finish", "")
     daemon.wait_until_gone()
+
+
+# --- one worker, and what a reload would do
+
+
+def test_restart_of_a_worker(daemon: Daemon):
+    """It finishes its job; another one takes its place at once, and the others stay."""
+    before = daemon.start_working("worker('busy')\nworker_pool(2, 'a')\n", *PIDFILE, count=3)
+    (busy,) = (worker for worker in before.workers if "busy" in worker.title)
+    pid = str(busy.pid)
+
+    done = daemon.run("restart", pid, *PIDFILE)
+    assert done.stdout == (
+        f"Worker {pid} leaves when its job is done; another one takes its place\n"
+    )
+    done = daemon.run("restart", pid, *PIDFILE)
+    assert done.stdout == f"Worker {pid} was told to leave already\n"
+    daemon.write("finish", "")
+
+    def is_replaced() -> bool:
+        there = {worker.pid for worker in daemon.tree().waiting}
+        return len(there) == 3 and busy.pid not in there
+
+    daemon.wait_until(is_replaced, "another worker")
+    others = {worker.pid for worker in before.workers} - {busy.pid}
+    assert others < {worker.pid for worker in daemon.tree().workers}
+    (place,) = (worker for worker in workers(daemon) if worker["queues"] == ["busy"])
+    assert (place["restarts"], place["last_end"]) == (1, "told to leave")
+
+    done = daemon.run("restart", pid, *PIDFILE)
+    assert (done.stderr, done.returncode) == (
+        f"resqued restart: no worker has pid {pid}\n",
+        1,
+    )
+    done = daemon.run("restart", "x", *PIDFILE)
+    assert done.stderr == "resqued restart: WORKER must be the pid of a worker, not 'x'\n"
+    assert done.returncode == 2
+    assert daemon.run("restart", *PIDFILE).returncode == 2
+    assert daemon.stop() == 0
+
+
+def test_what_a_reload_would_do(daemon: Daemon):
+    """Nothing is done; files that cannot be read are said."""
+    before = daemon.start_working("worker('x')\nworker_pool(3, 'a', 'b')\n", *PIDFILE, count=4)
+    daemon.write("next.py", "worker_pool(2, 'b', 'a')\nworker('c')\n")
+
+    done = daemon.run("plan", "next", *PIDFILE)
+
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert done.stdout.splitlines() == [
+        "START  KEEP  STOP  QUEUES",
+        "    1     -     -  c",
+        "    -     2     1  b,a",
+        "    -     -     1  x",
+    ]
+    assert json.loads(daemon.run("plan", "--json", "next.py", *PIDFILE).stdout)[0] == {
+        "queues": ["c"],
+        "start": 1,
+        "keep": 0,
+        "stop": 0,
+    }
+    done = daemon.run("plan", "gone.py", *PIDFILE)
+    assert "gone.py" in done.stderr
+    assert done.returncode == 1
+    assert daemon.tree().workers == before.workers
+    assert daemon.stop() == 0
