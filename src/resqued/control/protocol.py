@@ -23,6 +23,7 @@ class Code(Enum):
     UNSUPPORTED_VERSION = "unsupported-version"  #: it is one of another version
     UNKNOWN_VERB = "unknown-verb"  #: this master knows no such verb
     BAD_ARGUMENT = "bad-argument"  #: a field of the request is missing, or is something else
+    INTERNAL = "internal"  #: something went wrong in the master; its log says what
     NOT_NOW = "not-now"  #: the pool is in a state in which that cannot be done
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from resqued.clock import Clock
 from resqued.control.connection import Connection, Stage
 from resqued.control.protocol import (
+    Code,
     RefusedError,
     Request,
     encode_answer,
@@ -40,6 +41,18 @@ class Reply:
     def send(self, content: dict[str, object]) -> None:
         """Answer the request; done once."""
         self._client.answer(encode_answer(content))
+
+    def refuse(self, error: RefusedError) -> None:
+        """Say that the request cannot be met; done once, likewise."""
+        self._client.answer(encode_refusal(error))
+
+    def fail(self) -> None:
+        """Say so where it is this program's own fault, in the handler of an exception.
+
+        The log has all of it. The pool is not to end because somebody has looked at it.
+        """
+        log.exception("A request at the control socket could not be met")  # noqa: LOG004 - see above
+        self.refuse(RefusedError(Code.INTERNAL, "the master failed to answer; its log says why"))
 
 
 class Server:
@@ -141,10 +154,13 @@ class Server:
         for client in asking[:_MOST_ANSWERED]:
             self._clients.remove(client)
             self._clients.append(client)
+            reply = Reply(client)
             try:
-                self._answerer(parse_request(client.take_request()), Reply(client))
+                self._answerer(parse_request(client.take_request()), reply)
             except RefusedError as error:
-                client.answer(encode_refusal(error))
+                reply.refuse(error)
+            except Exception:  # noqa: BLE001 - logged, and answered
+                reply.fail()
 
     def _send_away(self) -> None:
         for client in self._clients[:]:

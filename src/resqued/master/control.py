@@ -96,6 +96,18 @@ class Control:
         self._survey.begin()
 
     def _answer_curious(self) -> None:
+        replies, self._curious = self._curious, []
+        self._survey.end()
+        try:
+            status = self._pool_status()
+        except Exception:  # noqa: BLE001 - logged, and answered
+            for reply in replies:
+                reply.fail()
+            return
+        for reply in replies:
+            reply.send(status)
+
+    def _pool_status(self) -> dict[str, object]:
         options = self._options
         master = snapshot.master_status(
             self._commands.mode.value,
@@ -105,11 +117,7 @@ class Control:
             os.getpid(),
         )
         now = self._clock.now()
-        status = asdict(snapshot.pool_status(master, self._listeners, self._survey.number, now))
-        for reply in self._curious:
-            reply.send(status)
-        self._curious.clear()
-        self._survey.end()
+        return asdict(snapshot.pool_status(master, self._listeners, self._survey.number, now))
 
     def _progress(self, request: Request, reply: Reply) -> None:
         number = request.number("reload")

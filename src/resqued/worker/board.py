@@ -61,7 +61,7 @@ class Board:
         number, (since, length, text, _) = found
         if length == _NO_JOB:
             return None
-        begun_at = min(self._clock.now(), since)  # whatever else may have written there
+        begun_at = max(0.0, min(self._clock.now(), since))  # whatever else may have written there
         return JobInHand(number, text[:length].decode(errors="replace"), begun_at)
 
     def close(self) -> None:

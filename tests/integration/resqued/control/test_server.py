@@ -65,6 +65,8 @@ class Loop:
                 self.later.append(reply)
             case "refuse":
                 raise RefusedError(Code.NOT_NOW, "not now")
+            case "fail":
+                raise KeyError("a mistake of ours")
             case "big":
                 reply.send({"text": BIG})
             case verb:
@@ -136,6 +138,15 @@ def test_what_is_refused_is_said(loop: Loop):
         loop.turn(5)
         lines = [json.loads(text) for text in client.recv(4096).splitlines()]
     assert [each.get("code") for each in lines] == ["not-now", "malformed", None]
+
+
+def test_a_mistake_of_ours_ends_nothing(loop: Loop, caplog: pytest.LogCaptureFixture):
+    """It is logged with its traceback, and answered; the next request is met."""
+    with loop.client(line("fail") + line("a")) as client:
+        loop.turn(5)
+        lines = [json.loads(text) for text in client.recv(4096).splitlines()]
+    assert [each.get("code") for each in lines] == ["internal", None]
+    assert "KeyError: 'a mistake of ours'" in caplog.text
 
 
 def test_an_answer_may_come_later(loop: Loop):
