@@ -51,7 +51,10 @@ class Reply:
 
         The log has all of it. The pool is not to end because somebody has looked at it.
         """
-        log.exception("A request at the control socket could not be met")  # noqa: LOG004 - see above
+        fields = {"event": "request_failed"}
+        log.exception(  # noqa: LOG004 - see above
+            "A request at the control socket could not be met", extra=fields
+        )
         self.refuse(RefusedError(Code.INTERNAL, "the master failed to answer; its log says why"))
 
 

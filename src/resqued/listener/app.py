@@ -202,7 +202,8 @@ class Listener:
         try:
             self._follow_log()
         except OSError as error:
-            log.error("Cannot open the log file anew: %s", error)  # noqa: TRY400 - it says all
+            fields = {"event": "log_not_reopened", "reason": str(error)}
+            log.error("Cannot open the log file anew: %s", error, extra=fields)  # noqa: TRY400
 
     def _master_is_gone(self, workers: Workers) -> None:
         self._waiter.forget_if_watched(self._channel)

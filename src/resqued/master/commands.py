@@ -51,7 +51,16 @@ class Commands:
 
     def restart(self, live: Live) -> None:
         """Have one of the owner's workers replaced when its job is done; for a working master."""
-        log.info("Worker in slot %d of generation %d is restarted", live.slot, live.generation)
+        log.info(
+            "Worker in slot %d of generation %d is restarted",
+            live.slot,
+            live.generation,
+            extra={
+                "event": "restart_requested",
+                "generation": live.generation,
+                "slot": live.slot,
+            },
+        )
         self._pool.restart(live)
 
     def obey(self, received: Signals, by: str = "") -> None:
