@@ -101,7 +101,8 @@ class Daemon:
         self._pidfile: pathlib.Path | None = None
         self._pid: int | None = None
         self._modules: list[str] = []
-        (folder / "tmp" / "run").mkdir(parents=True)
+        for name in ("tmp", "run"):
+            (folder / name).mkdir()
         shutil.copy(pathlib.Path(__file__).with_name("jobs.py"), folder)
 
     # --- what stands in the folder
@@ -232,7 +233,7 @@ class Daemon:
         return {
             "PATH": os.environ["PATH"],
             "TMPDIR": str(self.folder / "tmp"),
-            "XDG_RUNTIME_DIR": str(self.folder / "tmp" / "run"),
+            "XDG_RUNTIME_DIR": str(self.folder / "run"),
             processes.MARKER: str(self.folder),
             "PYTHONPATH": os.pathsep.join(self._modules),
             # A deploy within the same second would not be noticed.

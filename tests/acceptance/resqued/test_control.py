@@ -70,7 +70,7 @@ def test_it_is_there_while_the_pool_runs(daemon: Daemon, arguments: tuple[str, .
 
 def test_without_a_pidfile_it_is_in_the_runtime_folder(daemon: Daemon):
     """Named by the master's pid, in a folder of the user's own; what the dead have left goes."""
-    folder = daemon.folder / "tmp" / "run" / "resqued"
+    folder = daemon.folder / "run" / "resqued"
     daemon.start_working("worker('a')\n", count=1)
     first = folder / f"{daemon.pid}.sock"
     assert folder.stat().st_mode & 0o777 == 0o700
@@ -89,7 +89,7 @@ def test_without_a_pidfile_it_is_in_the_runtime_folder(daemon: Daemon):
 
 def test_a_runtime_folder_that_cannot_be_trusted(daemon: Daemon):
     """The pool runs without a control socket, and says why."""
-    folder = daemon.folder / "tmp" / "run" / "resqued"
+    folder = daemon.folder / "run" / "resqued"
     folder.mkdir()
     folder.chmod(0o777)
 

@@ -160,12 +160,12 @@ def test_the_only_pool_is_found(daemon: Daemon):
     daemon.start_working("worker('a')\n", count=1)
 
     assert daemon.run("status").returncode == 0
-    other = Daemon(daemon.folder / "tmp" / "run")
+    other = Daemon(daemon.folder / "run")
     other.write("resqued.py", WORKERS + "worker('b')\n")
     other.launch(
         COMMAND,
         "resqued.py",
-        environment={"XDG_RUNTIME_DIR": str(daemon.folder / "tmp" / "run")},
+        environment={"XDG_RUNTIME_DIR": str(daemon.folder / "run")},
     )
     daemon.wait_until(lambda: other.log.count(" works"), "the second pool")
 
