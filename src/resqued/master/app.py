@@ -174,6 +174,7 @@ class Master:
         """
         if self._shutdown.is_asked_for or self._commands.wants_replacement:
             return
+        self._service.tell()  # what was heard in this round; the next program has not heard it
         with signals.blocked():
             pending = self._signals.drain()
             replace.become(self._context, self._state(pending))

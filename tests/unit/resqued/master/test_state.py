@@ -17,6 +17,7 @@ from resqued.master.state import (
     SavedWorker,
     StateError,
 )
+from resqued.process.notify import Manager
 
 WORKER = SavedWorker(
     slot=1, queues=("a", "b"), phase=Phase.TOLD, told_at=1.5, ready_at=None, pid=11, watch=12
@@ -50,11 +51,13 @@ STATE = SavedState(
     protocol=MAJOR,
     options=Options(
         paths=("pool.py",),
+        log_format="json",
         inherit=(7,),
         pidfile="/run/p",
         pidfile_lock=8,
         control="/run/c",
         control_socket=9,
+        manager=Manager("/run/notify", 2.5, wants_pid=True),
     ),
     program="/usr/bin/python",
     folder="/srv/current",
@@ -97,6 +100,16 @@ def test_a_state_of_a_master_before_the_control_socket():
     assert state.options.control_socket is None
     assert (state.reloads, state.listener_ends) == ((), Ends())
     assert [generation.version for generation in state.generations] == [None, None]
+
+
+def test_a_state_of_a_master_that_knew_fewer_options():
+    """What it was not told is at its default."""
+    content = json.loads(STATE.encode())
+    del content["options"]["manager"], content["options"]["log_format"]
+
+    options = SavedState.decode(json.dumps(content).encode()).options
+
+    assert (options.manager, options.log_format) == (None, "text")
 
 
 def test_what_must_stay_open():
