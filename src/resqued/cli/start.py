@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 
-from resqued import embedded, log
+from resqued import embedded
 from resqued.cli.arguments import Request
 from resqued.clock import MonotonicClock
 from resqued.control import place
@@ -18,6 +18,8 @@ from resqued.control.socket_file import (
 )
 from resqued.errors import ResquedError
 from resqued.exit_codes import ExitCode
+from resqued.log import LogFile
+from resqued.log import configure as configure_log
 from resqued.master.app import Master
 from resqued.master.options import FirstStart, Options
 from resqued.process import daemonize, notify, signals
@@ -25,7 +27,7 @@ from resqued.process.notify import Manager, NotifyVariableError
 from resqued.process.pidfile import Pidfile
 from resqued.process.start_context import StartContext
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def run(request: Request) -> int:
@@ -79,10 +81,10 @@ def _run_master(request: Request, manager: Manager | None, report: FirstStart) -
         return ExitCode.FAILED
 
 
-def _open_log(request: Request) -> log.LogFile | None:
+def _open_log(request: Request) -> LogFile | None:
     journal = os.environ.get("JOURNAL_STREAM")
     try:
-        return log.configure(request.logfile, request.log_format, journal)
+        return configure_log(request.logfile, request.log_format, journal)
     except OSError as error:
         raise ResquedError(f"cannot write logfile {request.logfile}: {error.strerror}") from error
 
@@ -105,7 +107,8 @@ def _control(request: Request) -> Iterator[SocketFile | None]:
             is_held = request.pidfile is not None and isinstance(error, SocketHeldError)
             if request.control is not None or is_held:
                 raise
-            logger.warning("There is no control socket: %s", error)
+            fields = {"event": "control_socket_missing", "reason": str(error)}
+            log.warning("There is no control socket: %s", error, extra=fields)
             held = None
         yield held
 
