@@ -188,17 +188,27 @@ def address_of(path: str) -> Iterator[str]:
 
 
 def _listen(path: str) -> socket.socket:
-    """Return a socket that listens under a new name, which nobody else may use. Raises OSError."""
+    """Return a socket that listens under a new name, which nobody else may use. Raises OSError.
+
+    The name appears when the socket listens already: whoever finds it in between would be refused,
+    and take its master for dead.
+    """
+    first_name = f"{path}.{os.getpid()}"
     listening = socket.socket(socket.AF_UNIX)
     try:
-        with address_of(path) as address:
+        with address_of(first_name) as address:
             # The file gets its mode as it is made; to change it afterwards would be too late.
             former = os.umask(_MASK)
             try:
                 listening.bind(address)
             finally:
                 os.umask(former)
-        listening.listen(_BACKLOG)
+        try:
+            listening.listen(_BACKLOG)
+            os.rename(first_name, path)
+        except BaseException:
+            os.unlink(first_name)
+            raise
     except BaseException:
         listening.close()
         raise

@@ -256,9 +256,9 @@ def test_it_survives_the_masters_re_exec(daemon: Daemon):
 
 
 def _inode(path: pathlib.Path) -> str:
-    """Return the number of the listening socket behind a path."""
+    """Return the number of the listening socket behind a path; it was bound to a longer one."""
     lines = pathlib.Path("/proc/net/unix").read_text().splitlines()
-    return next(words[6] for line in lines if (words := line.split())[-1].endswith(path.name))
+    return next(words[6] for line in lines if (words := line.split())[-1].startswith(f"{path}."))
 
 
 # --- what it does

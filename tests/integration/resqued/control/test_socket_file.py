@@ -47,6 +47,20 @@ def test_it_is_private_and_is_removed(path: pathlib.Path):
     assert list(path.parent.iterdir()) == []
 
 
+def test_it_has_no_name_before_it_listens(path: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
+    """Or who finds the name would be refused, and take its master for dead."""
+    listen = socket.socket.listen
+    was_there: list[bool] = []
+
+    def look_and_listen(self: socket.socket, backlog: int) -> None:
+        was_there.append(path.exists())
+        listen(self, backlog)
+
+    monkeypatch.setattr(socket.socket, "listen", look_and_listen)
+    with SocketFile(str(path)):
+        assert was_there == [False]
+
+
 def test_it_is_refused_while_a_live_process_listens(path: pathlib.Path):
     """The message names path and pid; the socket stays as it is."""
     with SocketFile(str(path)):
