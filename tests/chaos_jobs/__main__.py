@@ -29,6 +29,7 @@ def main() -> int:
         options.every,
         on_worker_death=options.on_worker_death,
         jobs_per_fork=options.jobs_per_fork,
+        standby=options.standby,
     )
     print(f"resqued is {pathlib.Path(resqued.__file__).parent}, seed {order.seed}")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="resqued-chaos-jobs-"))
@@ -62,6 +63,7 @@ def _arguments() -> argparse.Namespace:
         "--on-worker-death", choices=("fail", "requeue"), help="the pool's option of this name"
     )
     parser.add_argument("--jobs-per-fork", type=int, metavar="N", help="likewise")
+    parser.add_argument("--standby", action="store_true", help="likewise")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the result here")
     parser.add_argument("--keep", action="store_true", help="keep the run's folder")
     return parser.parse_args()

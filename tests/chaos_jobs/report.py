@@ -54,6 +54,7 @@ def write(order: Order, result: Result, path: pathlib.Path) -> None:
         "seed": order.seed,
         "on_worker_death": order.on_worker_death,
         "jobs_per_fork": order.jobs_per_fork,
+        "standby": order.standby,
         "numbers": result.numbers,
         "uncertain": result.uncertain,
         "seconds": round(result.seconds, 1),

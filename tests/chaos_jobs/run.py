@@ -36,6 +36,7 @@ class Order:
     every: int  #: jobs between two disturbances, in the mean
     on_worker_death: str | None = None
     jobs_per_fork: int | None = None
+    standby: bool = False
 
 
 @dataclass(slots=True)
@@ -83,6 +84,7 @@ class Run:
                 server.url,
                 on_worker_death=self._order.on_worker_death,
                 jobs_per_fork=self._order.jobs_per_fork,
+                standby=self._order.standby,
             )
             feed = Producer(producer, self._order.jobs, self._order.seed)
             chance = Random(self._order.seed)
