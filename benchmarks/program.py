@@ -110,6 +110,7 @@ def environment(folder: str) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "TMPDIR": folder,
+        "XDG_RUNTIME_DIR": folder,  # for control sockets
         "PYTHONPATH": str(ROOT),
         processes.MARKER: folder,
     }

@@ -133,6 +133,7 @@ class Schedule:
         environment = {
             "PATH": os.environ["PATH"],
             "TMPDIR": str(self._folder),
+            "XDG_RUNTIME_DIR": str(self._folder),  # for its control socket
             "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
             processes.MARKER: str(self._folder),
         }

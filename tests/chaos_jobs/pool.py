@@ -49,6 +49,7 @@ class Pool:
         environment = {
             "PATH": os.environ["PATH"],
             "TMPDIR": str(folder),
+            "XDG_RUNTIME_DIR": str(folder),  # for its control socket
             "REDIS_URL": url,
             processes.MARKER: str(folder),
         }
