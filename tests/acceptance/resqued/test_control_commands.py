@@ -157,7 +157,7 @@ def test_colour_at_a_terminal(daemon: Daemon, environment: dict[str, str], *, is
 def test_the_only_pool_is_found(daemon: Daemon):
     """Without a pidfile nobody needs to name it; two have to be told apart.
 
-    Nor is it passed over where a pool of somebody else's runs on this machine, and is found as well.
+    Nor is it passed over where somebody else's pool runs on this machine, and is found as well.
     """
     daemon.start_working("worker('a')\n", count=1)
     (own,) = (daemon.folder / "run" / "resqued").glob("*.sock")
