@@ -14,6 +14,7 @@ from signal import Signals
 from types import SimpleNamespace
 from typing import Any, Protocol, Self
 
+from resqued.clock import Clock
 from resqued.config.model import Config, Hooks, WorkerSpec
 from resqued.ipc import messages
 from resqued.listener import app as listener_app
@@ -425,7 +426,7 @@ class World:
             raise BootError("unreadable", is_config_unreadable=True)
         return file.config()
 
-    def load_application(self, _config: Config) -> None:  # noqa: D102
+    def load_application(self, _config: Config, _clock: Clock) -> None:  # noqa: D102
         file = self.running.file
         assert file is not None
         if file.trouble is Trouble.RAISES:

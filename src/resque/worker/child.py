@@ -18,6 +18,12 @@ log = logging.getLogger(__name__)
 
 #: The job failed, and this could not be written down; the worker must do it.
 EXIT_UNSAVED = 75
+#: The process was told to end while it stood by; it has begun nothing.
+EXIT_NOT_BEGUN = 76
+_WHY = {
+    EXIT_UNSAVED: "; its failure could not be written, see the log",
+    EXIT_NOT_BEGUN: "; it had not begun the job",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +117,7 @@ class JobChild:
 
     def end_now(self) -> None:
         """End a child that has no job yet, and that ``reap`` has not seen off."""
-        reaper.see_off(self.pid)
+        reaper.kill_and_reap(self.pid)
         if self.deadline is not None:
             self.deadline.close()
 
@@ -152,8 +158,7 @@ def error_of(status: ExitStatus) -> DirtyExit | None:
         return DirtyExit(
             f"Child process {status.pid} was waited for by other code; how it ended is unknown"
         )
-    why = "; its failure could not be written, see the log" if status.code == EXIT_UNSAVED else ""
-    return DirtyExit(f"Child process {status.pid} ended: {status}{why}")
+    return DirtyExit(f"Child process {status.pid} ended: {status}{_WHY.get(status.code, '')}")
 
 
 def _fork(body: Callable[[], int], deadline: Deadline | None) -> int:

@@ -9,7 +9,7 @@ from resque.errors import TermException
 from resque.job import Job
 from resque.payload import Payload
 from resque.store.queues import Reserved
-from resque.worker.child import EXIT_UNSAVED, JobChild
+from resque.worker.child import EXIT_NOT_BEGUN, JobChild
 from resque.worker.deadline import UNLIMITED, Deadline, TimeLimit
 from resque.worker.processes import JobProcesses
 from resque.worker.series import Employer, Quota, Series, SeriesTask
@@ -42,6 +42,7 @@ class Launcher:
         self._registry = worker.client.registry
         deadline = partial(self._deadline_of_many, UNLIMITED)
         self._standby = Standby(processes, worker.client.server, self._stand_by, deadline)
+        processes.make_room = self._standby.dismiss
 
     def start(self, job: Job, reserved: Reserved) -> JobChild:
         """Start the process of a job, and perhaps of others after it.
@@ -51,20 +52,39 @@ class Launcher:
         quota = Quota.of(self._worker, self._tools.wear.jobs_left)
         limit = TimeLimit.of(job, self._worker.timeout)
         self._settling.begin(reserved.number)
-        child = self._standby.take(Order(reserved, quota.jobs), limit)
-        return child or self._fork(job, reserved, quota, limit)
+        if self._may_stand_by:
+            self._settling.sheet.send()
+            child = self._standby.take(Order(reserved, quota.jobs), limit)
+            if child is not None:
+                return child
+            self._settling.begin(reserved.number)
+        return self._fork(job, reserved, quota, limit)
 
-    def make_ready(self) -> None:
+    def make_ready(self, in_hand: int = 0) -> None:
         """Have a process stand by for the next job, in a worker that is to have one.
 
-        Not where something would be told of the job before the fork: that is over by then.
+        Not if that job will never come; ``in_hand`` are those that run and are not counted yet.
         """
-        if self._worker.standby and not self._worker.hooks.has_any(Moment.BEFORE_FORK):
+        if not self._worker.standby:
+            return
+        control = self._tools.control
+        is_last = self._tools.wear.jobs_left <= in_hand or self._tools.wear.spent is not None
+        if not self._may_stand_by or is_last or control.asked or control.is_paused:
+            self._standby.dismiss()
+        else:
             self._standby.prepare()
 
-    def close(self) -> None:
+    def end_standby(self) -> None:
         """Let no process stand by any more."""
         self._standby.dismiss()
+
+    @property
+    def _may_stand_by(self) -> bool:
+        """Whether one may: not where a hook is to know the job before the fork, which is over."""
+        worker = self._worker
+        if not (worker.standby and worker.fork_per_job):
+            return False
+        return not worker.hooks.has_any(Moment.BEFORE_FORK)
 
     def _fork(
         self, job: Job, reserved: Reserved, quota: Quota, limit: TimeLimit | None
@@ -112,9 +132,12 @@ class Launcher:
             order = order_of()
             interruption.job_is_done()
         except TermException:
-            return EXIT_UNSAVED  # if a job is on its way here, the worker must write that down
+            return EXIT_NOT_BEGUN  # if a job is on its way here, the worker still has it
         if order is None:
-            return 0
+            return EXIT_NOT_BEGUN
+        self._settling.sheet.receive()
+        if self._worker.job_observer is not None:
+            self._worker.job_observer.stood_by()
         reserved = order.reserved
         job = Job(reserved.queue, Payload.decode(reserved.element), self._registry)
         self._settling.prepare_post(reserved.number)

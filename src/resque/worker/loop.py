@@ -87,6 +87,14 @@ class Shift:
         log.debug("Worker %s leaves", self._worker.id, extra=fields)
 
     def _turn(self) -> None:
+        try:
+            self._take_jobs()
+        finally:
+            self._runner.end_standby()
+        self._vigil.leave()
+        self._finish_last()
+
+    def _take_jobs(self) -> None:
         self._runner.make_ready()
         while not (self._control.asked or self._is_drained):
             self.tick()
@@ -94,9 +102,6 @@ class Shift:
             if not is_told and (reason := self._wear.spent) is not None:
                 self._make_room(reason)
                 break
-        self._vigil.leave()
-        self._runner.close()
-        self._finish_last()
 
     def _make_room(self, reason: str) -> None:
         """Say that this worker leaves for a fresh one."""
@@ -158,6 +163,7 @@ class Shift:
         while (left := until - self._clock.now()) > 0 and not self._is_called:
             if self._vigil.is_over():
                 return
+            self._runner.make_ready()  # the former one may have died, or its connection
             self._vigil.wait(min(left, self._liveness.next_beat_in, self._wear.age_left))
             self._liveness.keep_up()
         if self._is_called:

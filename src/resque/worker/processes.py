@@ -32,6 +32,8 @@ class JobProcesses:
         self._worker = worker
         self._control = control
         self._liveness = liveness
+        #: Ends what can be done without, called before a wait for room.
+        self.make_room: Callable[[], None] | None = None
 
     def fork(self, body: Callable[[], int], deadline: Deadline | None) -> JobChild:
         """Fork, as soon as the kernel has room. Raises NoRoomError when told to leave first."""
@@ -40,6 +42,8 @@ class JobProcesses:
                 return self.fork_now(body, deadline)
             except OSError as error:
                 fields = {"event": "fork_failed", "reason": str(error)}
+                if self.make_room is not None:
+                    self.make_room()
                 log.error("Cannot fork, trying again: %s", error, extra=fields)  # noqa: TRY400
                 self._control.wait(_FORK_PAUSE)
                 self._liveness.beat_aside_if_due()

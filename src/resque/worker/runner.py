@@ -45,8 +45,6 @@ class JobRunner:
         self.report_dirty_exit = self._reporting.report_dirty_exit
         self._settling = Settling(worker.client, worker.id, tools.patience)
         self._launcher = Launcher(worker, self, tools, self._processes, self._settling)
-        self.make_ready = self._launcher.make_ready
-        self.close = self._launcher.close
         self._burial = Burial(worker.client.server, worker.client.keys, self.report_dirty_exit)
 
     def run(self, reserved: Reserved) -> int | None:
@@ -70,6 +68,14 @@ class JobRunner:
             unfinished = self._perform(job, reserved)
         self.job_finished()
         return unfinished
+
+    def make_ready(self) -> None:
+        """Have the next job's process forked ahead, where the worker wants that; never waits."""
+        self._launcher.make_ready()
+
+    def end_standby(self) -> None:
+        """End the process that waits for a job, if one does: there will be none."""
+        self._launcher.end_standby()
 
     # --- for the processes of its jobs, in those ------------------------------------------
 
@@ -131,8 +137,11 @@ class JobRunner:
             self.report_dirty_exit(reserved, self._worker.id, error)
             return reserved.number
         self._tools.title.show(f"Forked {child.pid} at {self._now}")
-        self.make_ready()
+        if self._worker.max_memory is None:  # what both have would not count as the worker's own
+            self._launcher.make_ready(in_hand=1)
         status = self._processes.see_off(child, self._end_series_if_due)
+        if self._settling.has_not_begun and not self._control.job_must_end:
+            return self._perform_in_child(job, reserved)  # nothing of it; another process has it
         self._tools.wear.jobs_done(self._settling.sheet.place + 1)
         overrun = child.deadline.error if child.deadline is not None else None
         found = overrun or error_of(status)

@@ -71,7 +71,12 @@ class Settling:
     @property
     def is_known(self) -> bool:
         """Whether the job came to an end of its own, however its process ended after that."""
-        return self.sheet.outcome is not Outcome.OPEN
+        return self.sheet.outcome not in (Outcome.OPEN, Outcome.SENT)
+
+    @property
+    def has_not_begun(self) -> bool:
+        """Whether the process that was to have the job has ended before it had it."""
+        return self.sheet.outcome is Outcome.SENT
 
     def settle(self) -> None:
         """Do what is left of it, once the job's process is gone. Raises GaveUpError."""

@@ -29,6 +29,7 @@ class Outcome(IntEnum):
     POSTED = 3  #: done, and the server's reply is on its way to the worker
     FAILURE_SAVED = 4  #: failed, and written down; the worker has yet to finish it
     SETTLED = 5  #: there is nothing left to do
+    SENT = 6  #: on its way to a process that stands by, which has not begun it
 
 
 class Sheet:
@@ -41,6 +42,14 @@ class Sheet:
         """Start anew, in the worker: the next process will have this job first."""
         self._memory[_LEAVE_AT] = 0
         self._write(0, number)
+
+    def send(self) -> None:
+        """Note that a process which stands by is to have that job, in the worker."""
+        self.say(Outcome.SENT)
+
+    def receive(self) -> None:
+        """Note that it has it, in that process."""
+        self.say(Outcome.OPEN)
 
     def next_job(self, number: int) -> None:
         """Note that the process has another job in hand, not begun yet; in that process."""

@@ -62,6 +62,15 @@ class Order:
 Body: TypeAlias = Callable[[Callable[[], Order | None], Deadline | None], int]
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """The process that stands by."""
+
+    child: JobChild
+    writer: int  #: the worker's end of its pipe
+    openings: int  #: of the connection that it has a copy of
+
+
 class Standby:
     """At most one process that stands by for one worker; all of it runs in the worker.
 
@@ -81,13 +90,11 @@ class Standby:
         self._server = server
         self._body = body
         self._deadline = deadline
-        self._child: JobChild | None = None
-        self._openings = 0  #: of the connection that the process has a copy of
-        self._writer = -1
+        self._ready: _Ready | None = None
 
     def prepare(self) -> None:
-        """Have a process stand by, unless one does, or the kernel has no room."""
-        if self._child is not None:
+        """Have a fit process stand by, unless the kernel has no room."""
+        if self._fit() is not None:
             return
         try:
             reader, writer = os.pipe()
@@ -95,13 +102,13 @@ class Standby:
             _log_failure(error)
             return
         try:
-            self._child = self._fork(reader, writer)
+            os.set_blocking(writer, False)
+            child = self._fork(reader, writer)
         except OSError as error:
             _log_failure(error)
             os.close(writer)
         else:
-            os.set_blocking(writer, False)
-            self._writer, self._openings = writer, self._server.openings
+            self._ready = _Ready(child, writer, self._server.openings)
         finally:
             os.close(reader)
 
@@ -110,29 +117,37 @@ class Standby:
 
         ``limit`` is the job's, if it has any.
         """
-        child, data = self._child, order.pack()
-        if child is None or len(data) > _MOST:
+        ready, data = self._fit(), order.pack()
+        if ready is None or len(data) > _MOST:
             return None
-        if child.reap() is not None:
-            self._forget()
+        deadline = ready.child.deadline
+        if limit is not None and deadline is None:
+            self.dismiss()  # the limit was declared after the fork
             return None
-        is_outdated = self._openings != self._server.openings
-        if is_outdated or (limit is not None and child.deadline is None):
+        if deadline is not None:
+            deadline.first_job(limit)
+        if not _send(ready.writer, data):
             self.dismiss()
             return None
-        if child.deadline is not None:
-            child.deadline.first_job(limit)
-        if not self._send(data):
-            self.dismiss()
-            return None
-        self._forget()
-        return child
+        self._forget(ready)
+        return ready.child
 
     def dismiss(self) -> None:
         """End the process, if there is one."""
-        if self._child is not None:
-            self._child.end_now()
-            self._forget()
+        if self._ready is not None:
+            self._ready.child.end_now()
+            self._forget(self._ready)
+
+    def _fit(self) -> _Ready | None:
+        """Return the process if it is there, and what it has a copy of is still in use."""
+        ready = self._ready
+        if ready is None:
+            return None
+        if ready.child.reap() is not None:
+            self._forget(ready)
+        elif ready.openings != self._server.openings:
+            self.dismiss()  # it would speak over a connection that is gone
+        return self._ready
 
     def _fork(self, reader: int, writer: int) -> JobChild:
         deadline = self._deadline()
@@ -143,17 +158,18 @@ class Standby:
 
         return self._processes.fork_now(body, deadline)
 
-    def _send(self, data: bytes) -> bool:
-        """Whether all of it is on its way; what is not whole is no order."""
-        try:
-            return os.write(self._writer, data) == len(data)
-        except OSError:
-            return False  # the process has just ended
-
-    def _forget(self) -> None:
+    def _forget(self, ready: _Ready) -> None:
         """Let go of it: it has its job, or is gone."""
-        os.close(self._writer)
-        self._child = None
+        os.close(ready.writer)
+        self._ready = None
+
+
+def _send(writer: int, data: bytes) -> bool:
+    """Whether all of it is on its way; what is not whole is no order."""
+    try:
+        return os.write(writer, data) == len(data)
+    except OSError:
+        return False  # the process has just ended
 
 
 def _log_failure(error: OSError) -> None:

@@ -34,6 +34,10 @@ class JobObserver(Protocol):
         """Called with the payload's class, before the job begins."""
         ...
 
+    def stood_by(self) -> None:
+        """Called in a process that was forked ahead, when it has its first job; see ``standby``."""
+        ...
+
     def job_finished(self) -> None:
         """Called when the job has ended, and no other has begun."""
         ...

@@ -106,7 +106,7 @@ class Listener:
         self._channel.send_now(
             messages.Loaded(queues, config.boot_timeout, config.stop_timeout, __version__)
         )
-        self._app_version = boot.load_application(config)
+        self._app_version = boot.load_application(config, self._clock)
         # From now on the loop notices the end of the master, and leaves gently.
         kernel.outlive_parent()
         self._waiter.watch(self._signals)

@@ -5,6 +5,7 @@ import logging
 import threading
 import traceback
 
+from resqued.clock import Clock
 from resqued.config import loader
 from resqued.config.errors import ConfigError
 from resqued.config.hooks import BeforeForkContext, run_hooks
@@ -36,7 +37,7 @@ def load_config(paths: tuple[str, ...]) -> Config:
     return config
 
 
-def load_application(config: Config) -> str | None:
+def load_application(config: Config, clock: Clock) -> str | None:
     """Run the ``before_fork`` hooks and make ready for forking; returns the app's version.
 
     Raises BootError with the whole traceback if a hook fails, or leaves by ``sys.exit``.
@@ -50,18 +51,18 @@ def load_application(config: Config) -> str | None:
         reason = "before_fork failed\n" + traceback.format_exc().rstrip()
         raise BootError(reason, is_config_unreadable=False) from error
     _warn_of_threads()
-    _make_ready_for_forks()
+    _make_ready_for_forks(clock)
     return None if context.app_version is None else str(context.app_version)
 
 
-def _make_ready_for_forks() -> None:
+def _make_ready_for_forks(clock: Clock) -> None:
     # What is garbage now is not copied into every worker, and what stays is never touched by
     # their collectors, so that its pages stay shared.
     gc.collect()
     gc.freeze()
-    moved = huge_pages.collapse()
+    moved = huge_pages.collapse(clock.now)
     fields = {"event": "huge_pages_used", "bytes": moved}
-    log.debug("%d MB of memory are in huge pages", moved >> 20, extra=fields)
+    log.info("%d MB of memory are in huge pages", moved >> 20, extra=fields)
 
 
 def _warn_of_threads() -> None:

@@ -57,7 +57,7 @@ class Rehearsal:
         config = boot.load_config(self._order.paths)
         queues = tuple(spec.queues for spec in config.workers)
         self._channel.send_now(messages.Loaded(queues, config.boot_timeout, config.stop_timeout))
-        version = boot.load_application(config)
+        version = boot.load_application(config, self._clock)
         self._waiter.watch(self._channel)
         self._waiter.watch(self._signals)
         try:

@@ -7,7 +7,7 @@ again. Nothing else changes: what a fork writes to is copied by 4 kB, as before.
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from resqued.process import kernel
 
@@ -15,36 +15,47 @@ log = logging.getLogger(__name__)
 
 _SETTINGS = "/sys/kernel/mm/transparent_hugepage"
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-#: Bytes that are moved at most. A GB takes the kernel a second or two, which a deploy waits for.
+#: Bytes that are moved at most, and seconds that this takes, or looking for them.
 _MOST = 1 << 30
+_SECONDS = 3.0
+#: Refusals in a row after which the kernel is taken to have none to give. Single ones mean pages
+#: that are in use just now, or that it does not move.
+_MOST_REFUSALS = 16
 #: How much of a huge page must be in use beforehand; the rest of it becomes memory that is used.
 _FILLED = 0.95
-#: Of an entry of /proc/self/pagemap: its bytes, and the bit that says that the page is there.
+#: Of an entry of /proc/self/pagemap: its bytes, and the bit that says that this process alone has
+#: the page (since Linux 4.2): not one that was only read, which all processes share.
 _ENTRY = 8
-_PRESENT = 63
+_OWN = 56
 
 
-def collapse() -> int:
-    """Move this process's own memory into huge pages where it fills them; returns the bytes moved.
+def collapse(now: Callable[[], float]) -> int:
+    """Move this process's own memory into huge pages where it fills them; returns the bytes there.
 
     For a process whose memory will not grow much any more, before it forks. Does nothing where the
-    system's administrator wants no huge pages ("never"), or the kernel has none to give.
+    system's administrator wants no huge pages ("never"), or the kernel has none to give; takes a
+    few seconds at most, by the clock ``now``.
     """
     size = _size()
     if size is None:
         return 0
-    moved = 0
-    try:
-        with open("/proc/self/pagemap", "rb", buffering=0) as pagemap:
-            for start in _blocks(size):
-                if moved + size > _MOST:
-                    break
-                if _is_filled(pagemap.fileno(), start, size):
-                    kernel.collapse(start, size)
-                    moved += size
-    except OSError as error:
-        fields = {"event": "huge_pages_refused", "reason": str(error)}
-        log.debug("No more memory goes into huge pages: %s", error, extra=fields)
+    until = now() + _SECONDS
+    moved = refusals = 0
+    with open("/proc/self/pagemap", "rb", buffering=0) as pagemap:
+        for start in _blocks(size):
+            if moved + size > _MOST or refusals == _MOST_REFUSALS or now() > until:
+                break
+            if not _is_filled(pagemap.fileno(), start, size):
+                continue
+            try:
+                kernel.collapse(start, size)
+            except OSError as error:
+                refusals += 1
+                fields = {"event": "huge_page_refused", "reason": str(error)}
+                log.debug("A part of the memory stays as it is: %s", error, extra=fields)
+            else:
+                moved += size
+                refusals = 0
     return moved
 
 
@@ -68,7 +79,10 @@ def _blocks(size: int) -> Iterator[int]:
 
 
 def _regions() -> list[tuple[int, int]]:
-    """Return the first and the last address of each such region, the largest regions first."""
+    """Return the first and the last address of each such region.
+
+    The largest come last: they may be reserved, and empty, and there is not much time.
+    """
     found = []
     with open("/proc/self/maps") as maps:
         for line in maps:
@@ -76,10 +90,10 @@ def _regions() -> list[tuple[int, int]]:
             if mode == "rw-p" and (not name or name[0].startswith(("[heap]", "[anon:"))):
                 start, end = addresses.split("-")
                 found.append((int(start, 16), int(end, 16)))
-    return sorted(found, key=lambda region: region[0] - region[1])
+    return sorted(found, key=lambda region: region[1] - region[0])
 
 
 def _is_filled(pagemap: int, start: int, size: int) -> bool:
     entries = os.pread(pagemap, size // _PAGE * _ENTRY, start // _PAGE * _ENTRY)
-    there = sum(entry >> _PRESENT for entry in memoryview(entries).cast("Q"))
-    return there >= _FILLED * size / _PAGE
+    own = sum(entry >> _OWN & 1 for entry in memoryview(entries).cast("Q"))
+    return own >= _FILLED * size / _PAGE

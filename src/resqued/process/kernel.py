@@ -1,4 +1,4 @@
-"""The system calls that Python has no name for; on other kernels they do nothing."""
+"""The system calls that Python has no name for; on other systems than Linux they do nothing."""
 
 import ctypes
 import os
@@ -35,7 +35,8 @@ def collapse(start: int, size: int) -> None:
     """Move a part of this process's memory into huge pages (Linux 6.1 and later; madvise(2)).
 
     ``start`` and ``size`` are bytes, whole pages of that kind. Raises OSError: EINVAL if the kernel
-    cannot do it, ENOMEM or EAGAIN if it has no such page left.
+    cannot do it, EAGAIN if the pages are in use just now, ENOMEM or EBUSY if there is no huge page
+    left, or no memory within the control group's limit.
     """
     madvise = ctypes.CDLL(None, use_errno=True).madvise
     if madvise(ctypes.c_void_p(start), ctypes.c_size_t(size), _MADV_COLLAPSE) != 0:

@@ -1,4 +1,4 @@
-"""Exit statuses, read from the kernel; only ``see_off`` ever waits, for what was killed."""
+"""Exit statuses, read from the kernel; only ``kill_and_reap`` ever waits, for what was killed."""
 
 import os
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ def reap_all() -> Iterator[ExitStatus]:
         yield ExitStatus.from_wait(pid, status)
 
 
-def see_off(pid: int) -> None:
+def kill_and_reap(pid: int) -> None:
     """Kill a child of ours that has not been reaped, and reap it."""
     signals.send(pid, Signals.SIGKILL)
     try:

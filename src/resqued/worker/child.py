@@ -131,6 +131,11 @@ class _Observer:
         self._follow_log()
         report.job_started(name)
 
+    def stood_by(self) -> None:
+        """Called in a process that was forked ahead: the log may have been moved since then."""
+        self._has_begun = True
+        self._follow_log()
+
     def job_finished(self) -> None:
         """Called after each job, likewise."""
         report.job_finished()

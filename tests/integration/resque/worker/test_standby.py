@@ -182,12 +182,8 @@ def test_after_a_lost_connection(numbered, start_worker, store, note):
 
 
 @pytest.mark.parametrize("owner", ["job", "worker"])
-def test_time_limits(application, start_worker, store, note, owner):
-    """They count from the job's start, however long its process has stood by."""
-
-    @application.job(queue="q", name="Quick", timeout=LIMIT if owner == "job" else None)
-    def quick():
-        note("quick", os.getpid())
+def test_time_limits(application, start_worker, store, owner):
+    """Of the job, or of the worker; they are known when the job is."""
 
     @application.job(queue="q", name="Slow", timeout=LIMIT if owner == "job" else None)
     def slow():
@@ -198,15 +194,96 @@ def test_time_limits(application, start_worker, store, note, owner):
         worker.timeout = LIMIT if owner == "worker" else None
 
     worker = start_worker("q", prepare=prepare)
-    standby = wait_for_standby(worker)
-    over = time.monotonic() + 2 * LIMIT
-    wait_until(lambda: time.monotonic() > over, "more time than a job has")
-    quick.enqueue()
+    wait_for_standby(worker)
     slow.enqueue()
-    assert wait_for_jobs(note, 1) == [standby.pid]
     wait_until(store.failures, "the record")
     (record,) = store.failures()
     assert (record["exception"], record["payload"]["class"]) == ("JobTimeout", "Slow")
+    worker.leave()
+
+
+@pytest.mark.parametrize("number", [Signals.SIGKILL, Signals.SIGTERM])
+@pytest.mark.parametrize("max_deaths", [None, 3])
+def test_one_that_ends_before_it_reads_its_order(
+    numbered, start_worker, store, note, number, max_deaths
+):
+    """It is stopped meanwhile. Nothing of the job has begun, so another process has it."""
+
+    def prepare(worker):
+        stands_by(worker)
+        worker.max_deaths = max_deaths
+
+    worker = start_worker("q", prepare=prepare)
+    worker.wait_until_idle()
+    first = wait_for_standby(worker)
+    os.kill(first.pid, Signals.SIGSTOP)
+    numbered.enqueue(1)
+    worker.wait_for_title(f"Forked {first.pid} ")
+    os.kill(first.pid, number)
+    os.kill(first.pid, Signals.SIGCONT)
+    (pid,) = wait_for_jobs(note, 1)
+    assert pid != first.pid or number is Signals.SIGTERM
+    worker.leave()
+    assert (store.stats()[0], store.failures()) == (1, [])
+
+
+def test_memory_that_is_the_workers_own_counts(application, start_worker, note):
+    """Although the next job's process has a copy of all of it."""
+
+    @application.job(queue="q", name="Small")
+    def small():
+        note("done", os.getpid())
+
+    def prepare(worker):
+        stands_by(worker)
+        worker.max_memory = 30 * 2**20
+        worker.ballast = bytearray(os.urandom(2**20)) * 60
+
+    small.enqueue()
+    worker = start_worker("q", prepare=prepare)
+    assert worker.wait() == 0
+    assert "private memory (max_memory)" in worker.log
+
+
+def test_none_for_jobs_in_the_workers_own_process(numbered, start_worker, note):
+    """Nobody would ever use it."""
+
+    def prepare(worker):
+        stands_by(worker)
+        worker.fork_per_job = False
+
+    worker = start_worker("q", prepare=prepare)
+    worker.wait_until_idle()
+    assert worker.standby is None
+    numbered.enqueue(1)
+    assert wait_for_jobs(note, 1) == [worker.pid]
+    worker.leave()
+
+
+def test_none_after_the_last_job(application, numbered, held_job, start_worker):
+    """The worker leaves then."""
+
+    def prepare(worker):
+        stands_by(worker)
+        worker.max_jobs = 1
+
+    worker = start_worker("q", prepare=prepare)
+    first = wait_for_standby(worker)
+    application.enqueue_to("q", "Held")
+    held_job.has_begun.wait()
+    worker.wait_for_title(f"Forked {first.pid} ")
+    assert worker.standby is None
+    held_job.may_go_on.open()
+    assert worker.wait() == 0
+
+
+def test_an_idle_worker_replaces_it_at_once(start_worker):
+    """So that the job which comes then does not wait either."""
+    worker = start_worker("q", prepare=stands_by)
+    worker.wait_until_idle()
+    first = wait_for_standby(worker)
+    os.kill(first.pid, Signals.SIGKILL)
+    wait_for_standby(worker, but=first)
     worker.leave()
 
 

@@ -1,6 +1,9 @@
+import errno
 import mmap
 import platform
 import re
+import time
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -45,7 +48,7 @@ def test_full_memory_is_moved_and_keeps_its_content():
     def body() -> tuple[int, int, bool]:
         memory = own_memory(step=1)
         content = memory[:]
-        moved = huge_pages.collapse()
+        moved = huge_pages.collapse(time.monotonic)
         return moved, in_child(in_huge_pages), memory[:] == content
 
     moved, in_fork, is_unchanged = in_child(body)
@@ -60,9 +63,9 @@ def test_memory_that_is_hardly_used_does_not_grow():
     """A huge page is used as a whole; one page in eight is not worth that."""
 
     def body() -> int:
-        before = huge_pages.collapse()
+        before = huge_pages.collapse(time.monotonic)
         memory = own_memory(step=8)
-        moved = huge_pages.collapse()
+        moved = huge_pages.collapse(time.monotonic)
         memory.close()
         return moved - before
 
@@ -89,18 +92,82 @@ def test_nothing_is_done_where_there_are_to_be_none(
 
     def body() -> int:
         memory = own_memory(step=1)
-        moved = huge_pages.collapse()
+        moved = huge_pages.collapse(time.monotonic)
         memory.close()
         return moved
 
     assert in_child(body) == 0
 
 
-def test_a_kernel_that_refuses_is_no_error(monkeypatch: pytest.MonkeyPatch):
-    """EINVAL from a kernel before 6.1; here for an address that is nobody's."""
-    monkeypatch.setattr(huge_pages, "_blocks", lambda size: iter([size]))
+@needs_huge_pages
+def test_memory_that_was_only_read_is_not_made_real():
+    """All processes share the page of zeros; one page in eight is written to."""
+
+    def body() -> int:
+        before = huge_pages.collapse(time.monotonic)
+        memory = own_memory(step=8)
+        sum(memory[start] for start in range(0, SIZE, mmap.PAGESIZE))
+        moved = huge_pages.collapse(time.monotonic)
+        memory.close()
+        return moved - before
+
+    assert in_child(body) < SIZE // 2
+
+
+@needs_huge_pages
+def test_a_part_that_is_refused_does_not_keep_the_others(monkeypatch: pytest.MonkeyPatch):
+    """EAGAIN, for pages that are in use just now."""
+    collapse, refused = kernel.collapse, []
+
+    def refuse_every_other(start: int, size: int) -> None:
+        if start // size % 2:
+            refused.append(start)
+            raise BlockingIOError(errno.EAGAIN, "in use")
+        collapse(start, size)
+
+    monkeypatch.setattr(kernel, "collapse", refuse_every_other)
+
+    def body() -> tuple[int, int]:
+        memory = own_memory(step=1)
+        moved = huge_pages.collapse(time.monotonic)
+        memory.close()
+        return moved, len(refused)
+
+    moved, refusals = in_child(body)
+    assert moved >= SIZE // 2 - 2 * HUGE
+    assert refusals >= SIZE // HUGE // 2 - 1
+
+
+def test_a_kernel_that_refuses_everything_is_no_error(monkeypatch: pytest.MonkeyPatch):
+    """It is not asked for each part there is."""
+    asked = []
+
+    def refuse(start: int, _size: int) -> None:
+        asked.append(start)
+        raise OSError(errno.EINVAL, "no such advice")
+
+    monkeypatch.setattr(kernel, "collapse", refuse)
+    monkeypatch.setattr(huge_pages, "_size", lambda: HUGE)
+    monkeypatch.setattr(huge_pages, "_blocks", lambda size: iter(range(0, 1000 * size, size)))
     monkeypatch.setattr(huge_pages, "_is_filled", lambda *_: True)
 
-    assert huge_pages.collapse() == 0
-    with pytest.raises(OSError, match="Cannot allocate memory"):
+    assert huge_pages.collapse(time.monotonic) == 0
+    assert len(asked) < 100
+
+
+def test_the_kernel_says_why_it_refuses():
+    """Memory that is nobody's, or a kernel that does not know the advice."""
+    with pytest.raises(OSError, match=r"Cannot allocate memory|Invalid argument"):
         kernel.collapse(HUGE, HUGE)
+
+
+def test_it_takes_no_longer_than_it_may(monkeypatch: pytest.MonkeyPatch):
+    """However much there is to look at."""
+    looked = []
+    seconds = count()
+    monkeypatch.setattr(huge_pages, "_size", lambda: HUGE)
+    monkeypatch.setattr(huge_pages, "_blocks", lambda size: iter(range(0, 1000 * size, size)))
+    monkeypatch.setattr(huge_pages, "_is_filled", lambda *_: looked.append(1))
+
+    assert huge_pages.collapse(lambda: float(next(seconds))) == 0
+    assert 0 < len(looked) < 10
