@@ -18,7 +18,7 @@ LONG = ("pidfile=", "control=")
 
 
 class NoTargetError(ResquedError):
-    """Raised when no pool is named, and there is none that is meant, or more than one."""
+    """Raised when no pool is named, and none runs that could be meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def parse(options: Sequence[tuple[str, str]]) -> Target:
 def find(target: Target, environment: Mapping[str, str], user: int) -> str:
     """Return the path of the control socket that is meant; nobody need listen there.
 
-    Raises NoTargetError, or place.PlaceError if the folder to look in cannot be trusted.
+    Raises NoTargetError, UsageError if more than one is meant, or place.PlaceError if the folder to look in cannot be trusted.
     """
     if target.control is not None:
         return target.control
@@ -57,9 +57,7 @@ def find(target: Target, environment: Mapping[str, str], user: int) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        raise NoTargetError(
-            f"more than one resqued runs; name one by --control: {', '.join(found)}"
-        )
+        raise UsageError(f"more than one resqued runs; name one by --control: {', '.join(found)}")
     raise NoTargetError(
         f"no resqued without a pidfile runs (looked in {', '.join(folders)});"
         " name yours by --pidfile or --control"

@@ -185,8 +185,8 @@ class Control:
         told = self._listeners.generations.with_listener if log_path is not None else []
         for generation in told:
             generation.channel.send(messages.ReopenLog())
-        # This very line opens the file anew, if it was moved.
-        log.info("Log reopened as asked for", extra={"event": "log_reopened"})
+        if log_path is not None:  # this very line opens the file anew, if it was moved
+            log.info("Log reopened as asked for", extra={"event": "log_reopened"})
         reply.send({"log": log_path, "listeners": len(told)})
 
     @property

@@ -82,7 +82,7 @@ def test_more_than_one(folder: pathlib.Path):
     with (
         SocketFile(str(one)),
         SocketFile(str(two)),
-        pytest.raises(NoTargetError, match=f"name one by --control: {one}, {two}"),
+        pytest.raises(UsageError, match=f"name one by --control: {one}, {two}"),
     ):
         find(folder)
 
