@@ -45,7 +45,8 @@ def parse(options: Sequence[tuple[str, str]]) -> Target:
 def find(target: Target, environment: Mapping[str, str], user: int) -> str:
     """Return the path of the control socket that is meant; nobody need listen there.
 
-    Raises NoTargetError, UsageError if more than one is meant, or place.PlaceError if the folder to look in cannot be trusted.
+    Raises NoTargetError, UsageError if more than one could be meant, or place.PlaceError if the
+    folder to look in cannot be trusted.
     """
     if target.control is not None:
         return target.control
