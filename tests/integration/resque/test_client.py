@@ -1,5 +1,6 @@
 """What a client's calls do and return, on a real server."""
 
+import select
 import socket
 import time
 
@@ -21,6 +22,7 @@ from resque.store.address import Address
 from resque.store.connection import Connection
 from tests.support.json_values import VALUES
 from tests.support.server import free_port
+from tests.support.waiting import PATIENCE
 from tests.support.working import WorkerProcess
 
 on_one_server = settings(
@@ -597,4 +599,6 @@ def test_a_server_that_comes_back(client, clean_valkey, store):
     """The next call finds it."""
     client.push("q", 1)
     store.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "no")
+    # The end of the connection may arrive a moment after that has been answered.
+    assert select.select([client.server], [], [], PATIENCE)[0]
     assert client.pop("q") == Element.of(b"1")

@@ -1,5 +1,6 @@
 import gc
 import os
+import select
 import signal
 
 import pytest
@@ -13,6 +14,7 @@ from resque.errors import (
 )
 from tests.support.raw_listener import RawListener
 from tests.support.server import ValkeyServer
+from tests.support.waiting import PATIENCE
 
 HELLO = b"%1\r\n$6\r\nserver\r\n$5\r\nredis\r\n"
 
@@ -48,10 +50,16 @@ def client_id(connection):
     return connection.call("CLIENT", "ID")
 
 
+def wait_for_news(connection):
+    """Wait until something has arrived: the end of a connection that was cut, say."""
+    assert select.select([connection], [], [], PATIENCE)[0]
+
+
 def test_an_idle_cut_costs_nothing(connection, other):
     """A connection that the server closed meanwhile is replaced before the next command."""
     killed = client_id(connection)
     assert other.call("CLIENT", "KILL", "ID", killed) == 1
+    wait_for_news(connection)
     assert connection.call("ECHO", "x") == b"x"
     assert connection.openings == 2
 
@@ -59,6 +67,7 @@ def test_an_idle_cut_costs_nothing(connection, other):
 def test_a_cut_is_noticed_while_waiting_for_pushes(connection, other):
     """Taking pushes from a connection that is gone shows that it is."""
     other.call("CLIENT", "KILL", "ID", client_id(connection))
+    wait_for_news(connection)
     assert connection.pop_pushes() == []
     assert not connection.is_connected
     assert connection.openings == 1
