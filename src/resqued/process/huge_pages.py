@@ -34,29 +34,41 @@ def collapse(now: Callable[[], float]) -> int:
 
     For a process whose memory will not grow much any more, before it forks. Does nothing where the
     system's administrator wants no huge pages ("never"), or the kernel has none to give; takes a
-    few seconds at most, by the clock ``now``.
+    few seconds at most, by the clock ``now``. Raises nothing.
     """
     size = _size()
     if size is None:
         return 0
+    try:
+        with open("/proc/self/pagemap", "rb", buffering=0) as pagemap:
+            return _collapse(pagemap.fileno(), size, now)
+    except OSError as error:  # a sandbox may show neither this file nor the map
+        _log_refusal(error)
+        return 0
+
+
+def _collapse(pagemap: int, size: int, now: Callable[[], float]) -> int:
     until = now() + _SECONDS
     moved = refusals = 0
-    with open("/proc/self/pagemap", "rb", buffering=0) as pagemap:
-        for start in _blocks(size):
-            if moved + size > _MOST or refusals == _MOST_REFUSALS or now() > until:
-                break
-            if not _is_filled(pagemap.fileno(), start, size):
-                continue
-            try:
-                kernel.collapse(start, size)
-            except OSError as error:
-                refusals += 1
-                fields = {"event": "huge_page_refused", "reason": str(error)}
-                log.debug("A part of the memory stays as it is: %s", error, extra=fields)
-            else:
-                moved += size
-                refusals = 0
+    for start in _blocks(size):
+        if moved + size > _MOST or refusals == _MOST_REFUSALS or now() > until:
+            break
+        if not _is_filled(pagemap, start, size):
+            continue
+        try:
+            kernel.collapse(start, size)
+        except OSError as error:
+            refusals += 1
+            _log_refusal(error)
+        else:
+            moved += size
+            refusals = 0
     return moved
+
+
+def _log_refusal(error: OSError) -> None:
+    fields = {"event": "huge_page_refused", "reason": str(error)}
+    log.debug("A part of the memory stays as it is: %s", error, extra=fields)
 
 
 def _size() -> int | None:

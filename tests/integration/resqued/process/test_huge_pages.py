@@ -5,6 +5,7 @@ import re
 import time
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -153,6 +154,21 @@ def test_a_kernel_that_refuses_everything_is_no_error(monkeypatch: pytest.Monkey
 
     assert huge_pages.collapse(time.monotonic) == 0
     assert len(asked) < 100
+
+
+@pytest.mark.parametrize("hidden", ["/proc/self/pagemap", "/proc/self/maps"])
+def test_a_sandbox_that_hides_what_it_needs(hidden: str, monkeypatch: pytest.MonkeyPatch):
+    """The application starts all the same."""
+
+    def open_other(path: str, *args: Any, **options: Any) -> Any:
+        if path == hidden:
+            raise PermissionError(errno.EACCES, "hidden", path)
+        return open(path, *args, **options)
+
+    monkeypatch.setattr(huge_pages, "_size", lambda: HUGE)
+    monkeypatch.setattr(huge_pages, "open", open_other, raising=False)
+
+    assert huge_pages.collapse(time.monotonic) == 0
 
 
 def test_the_kernel_says_why_it_refuses():
