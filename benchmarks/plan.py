@@ -64,7 +64,7 @@ def quick(rounds: int) -> Plan:
         crowd_sample=Sample(20, 5.0),
         large=(DEFAULT,),
         latency=(DEFAULT, IN_PROCESS, "huey"),
-        latency_large=(),
+        latency_large=(DEFAULT,),
         load=(),
         twenty=(DEFAULT,),
     )

@@ -1,5 +1,6 @@
 """Ask a running master over its control socket; for commands, which may wait a little."""
 
+import select
 import socket
 import struct
 from collections.abc import Mapping
@@ -12,6 +13,8 @@ from resqued.errors import ResquedError
 
 #: Seconds that a request may take in all; a master answers in milliseconds, or does not turn.
 PATIENCE = 5.0
+#: Seconds until a connection that was cut is tried again.
+_PAUSE = 0.05
 #: Bytes that an answer may have: far more than thousands of workers need.
 _MOST = 64 * 1024 * 1024
 _CHUNK = 256 * 1024
@@ -44,6 +47,7 @@ def ask(path: str, verb: str, clock: Clock, /, **fields: object) -> dict[str, An
             return parse_answer(answer)
         if clock.now() >= until:
             raise NoAnswerError(f"resqued at {path} has closed the connection without an answer")
+        select.select([], [], [], _PAUSE)
 
 
 def text_of(content: Mapping[str, Any], name: str) -> str:

@@ -5,7 +5,7 @@ from enum import Enum
 
 from resqued.clock import Clock
 
-#: So many are remembered; who waits for an older one is told that others have come since.
+#: So many are remembered; an older one is not known any more to who waits for it.
 _REMEMBERED = 16
 
 

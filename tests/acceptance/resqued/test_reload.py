@@ -27,7 +27,7 @@ def test_five_reloads_of_an_idle_pool(daemon: Daemon, size: int, least: int):
         assert {worker.ppid for worker in tree.workers} == {tree.listeners[0].pid}
         former = present
 
-    assert inspector.looks >= 10
+    assert inspector.looks > 20 if size == 20 else inspector.looks >= 10  # small ones are quick
     assert daemon.stop() == 0
     assert not re.search("WARNING|ERROR|Traceback", daemon.log)
 

@@ -64,7 +64,7 @@ def test_a_class_is_only_ever_one_that_was_declared(
 @pytest.mark.parametrize(
     "element",
     [
-        pytest.param(b'{"class":"Last","args":["%s"]}' % (b"x" * 20_000_000), id="20 MB"),
+        pytest.param(b'{"class":"Last","args":["%s"]}' % (b"x" * 50_000_000), id="50 MB"),
         pytest.param(b'{"class":"Last","args":[%s]}' % (b"9" * 1_000_000), id="a long number"),
         pytest.param(b'{"class":"Last","args":[1e999999999]}', id="a large number"),
         pytest.param(b'{"class":"Last","args":' + b"[" * 1_000_000, id="deep, cut off"),

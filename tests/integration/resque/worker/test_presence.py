@@ -8,6 +8,7 @@ from datetime import datetime
 import pytest
 
 import resque
+from resque.clock import SystemClock
 from resque.worker import liveness
 from tests.support.latch import Latch
 
@@ -75,12 +76,27 @@ def test_the_record_of_a_running_job(start_worker, held_job, store):
     assert "stat:processed:ID" in store.traces(worker)
 
 
+class StoppedClock(SystemClock):
+    """A clock whose wall time stays at what it was in the beginning."""
+
+    def __init__(self):
+        self.time = super().epoch()
+
+    def epoch(self):
+        """Return that time."""
+        return self.time
+
+
 def test_titles(start_worker, held_job, application):
     """What ps shows in every state; a Ruby pruner looks for ``resque-<digit>``."""
-    worker = start_worker("q", "low", interval=0.02)
+    clock = StoppedClock()
+
+    def prepare(worker):
+        worker.clock = clock
+
+    worker = start_worker("q", "low", interval=0.02, prepare=prepare)
     worker.wait_until_idle()
     assert re.fullmatch(rf"resque-{VERSION}: Waiting for q,low", worker.title)
-    before = int(time.time())
     application.enqueue_to("q", "Held")
     held_job.has_begun.wait()
     title = worker.wait_for_title("Forked ")
@@ -88,7 +104,7 @@ def test_titles(start_worker, held_job, application):
     job = worker.job
     processing = re.fullmatch(rf"resque-{VERSION}: Processing q since (\d+) \[Held\]", job.title)
     assert forked[1] == str(job.pid)
-    assert before <= int(processing[1]) <= int(forked[2]) <= time.time()
+    assert forked[2] == processing[1] == str(int(clock.epoch()))
     held_job.may_go_on.open()
     worker.wait_until_idle()
     worker.leave()
