@@ -153,8 +153,9 @@ def _notes(status: PoolStatus, *, coloured: bool) -> Iterator[str]:
         yield ""
     if ends.count:
         line = (
-            f"{ends.count} listener{'s' * (ends.count > 1)} ended untold; last that of generation"
-            f" {ends.generation}: {one_line(ends.last_end or 'unknown', _LONGEST)}"
+            f"{ends.count} listener{'s' * (ends.count > 1)} ended untold or could not start, last"
+            f" that of generation {ends.generation}:"
+            f" {one_line(ends.last_end or 'unknown', _LONGEST)}"
         )
         yield _painted(line, _RED, coloured)
     if ends.backoff:

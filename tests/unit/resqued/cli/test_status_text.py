@@ -154,7 +154,7 @@ def test_listeners_that_have_ended():
 
     assert lines[1:] == [
         "",
-        "2 listeners ended untold; last that of generation 3: exit status 3",
+        "2 listeners ended untold or could not start, last that of generation 3: exit status 3",
         "The next listener may start in 7.5s",
     ]
 
