@@ -36,7 +36,7 @@ class Listening(Protocol):
         """Where stands which job is in hand."""
         ...
 
-    def say(self, what: str, text: str | None = None) -> None:
+    def say(self, what: str, *texts: str) -> None:
         """Tell the listener."""
         ...
 
@@ -50,6 +50,16 @@ def known_as(name: str) -> None:
     It comes back in the ``WorkerDeath`` that the factory's ``recover`` gets.
     """
     _say("known", name)
+
+
+def connected_to(url: str, namespace: str = "resque", failures: str = "redis") -> None:
+    """Say on which Resque server this worker's jobs are, by a URL with its password.
+
+    Whoever looks at the pool from outside (``resqued top``, metrics) asks there what waits. It is
+    told over the control socket alone, to this user and root. ``failures`` is the name of the
+    backend that has the failure records; an empty one says that they cannot be read.
+    """
+    _say("server", url, namespace, failures)
 
 
 def work_begun() -> None:
@@ -92,7 +102,7 @@ def connect(listening: Listening) -> None:
     _listening.set(listening)
 
 
-def _say(what: str, text: str | None = None) -> None:
+def _say(what: str, *texts: str) -> None:
     listening = _listening.get()
     if listening is not None:
-        listening.say(what, text)
+        listening.say(what, *texts)

@@ -64,6 +64,18 @@ MAY_IMPORT = {
         "resqued.clock",
         "resqued.exit_codes",
     ),
+    "resqued.backlog": (
+        "resqued.ipc.messages",
+        "resqued.typed",
+        "resqued.clock",
+        "resqued.errors",
+    ),
+    "resqued.backlog.reader": (
+        "resqued.backlog",
+        "resqued.ipc.messages",
+        "resqued.clock",
+        "resque",
+    ),
     "resqued.worker.factory": ("resqued.worker.death", "resque.worker"),
     "resqued.testing": (
         "resqued.config",
@@ -290,9 +302,9 @@ def test_resque_is_loaded_by_the_default_factory_only_when_it_is_called(module: 
         return
     inside = {
         id(node)
-        for function in ast.walk(module.tree)
-        if isinstance(function, ast.FunctionDef)
-        for node in ast.walk(function)
+        for part in ast.walk(module.tree)
+        if isinstance(part, ast.FunctionDef) or _is_for_types_only(part)
+        for node in ast.walk(part)
     }
     outside = [node for node in ast.walk(module.tree) if id(node) not in inside]
     names = [
@@ -302,6 +314,11 @@ def test_resque_is_loaded_by_the_default_factory_only_when_it_is_called(module: 
         for name in imported(node)
     ]
     assert not [name for name in names if name.partition(".")[0] == "resque"]
+
+
+def _is_for_types_only(node: ast.AST) -> bool:
+    """Whether what stands there is never run."""
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
 
 
 @by_name

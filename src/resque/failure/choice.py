@@ -24,6 +24,11 @@ def backend_named(name: str) -> BackendFactory:
     return _BY_NAME[name]
 
 
+def name_of(backend: object) -> str | None:
+    """Return the name of a backend that has one, for another process to choose the same."""
+    return next((name for name, kind in _BY_NAME.items() if kind is type(backend)), None)
+
+
 def make_backend(choice: BackendChoice, server: Server, keys: Keys) -> FailureBackend:
     """Return the chosen backend: a name's, the object itself, or what the factory makes.
 

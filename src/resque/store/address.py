@@ -1,7 +1,7 @@
 """Where a server is and how to get in, as one value."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from resque.errors import AddressError
 
@@ -36,6 +36,8 @@ class Address:
     db: int = 0
     ssl_ca_certs: str | None = None  #: a PEM file to trust instead of the system's authorities
     sentinels: Sentinels | None = None  #: who know the server; host and port mean nothing then
+    #: What it was read from, password and all: for another process of ours, never for a log.
+    url: str | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def parse(cls, url: str) -> "Address":
@@ -48,7 +50,7 @@ class Address:
         was guessed are lost.
         """
         try:
-            return _printable(_parse(url))
+            return replace(_printable(_parse(url)), url=url)
         except ValueError as error:
             raise AddressError(_without_password(url), str(error)) from None
 

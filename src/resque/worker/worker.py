@@ -9,6 +9,7 @@ from resque.application import APPLICATION
 from resque.client import Resque
 from resque.clock import Clock, SystemClock
 from resque.environment import worker_settings
+from resque.failure.choice import name_of
 from resque.pace import Growth
 from resque.worker import identity, liveness, pruning
 from resque.worker.control import Control
@@ -24,6 +25,14 @@ class JobObserver(Protocol):
 
     def known_as(self, name: str) -> None:
         """Called once, with the worker's id, before it takes a job under it."""
+        ...
+
+    def connected_to(self, url: str, namespace: str, failures: str) -> None:
+        """Called once, before it asks its server anything, with the URL, password and all.
+
+        ``failures`` is the name of its failure backend, empty for one of the application's own.
+        Not called where the application has made the connection itself.
+        """
         ...
 
     def work_begun(self) -> None:
@@ -155,6 +164,7 @@ class Worker:
         """
         with Control(graceful_term=self.graceful_term) as control:
             patience = Patience(control, self.clock)
+            self._tell_server()
             try:
                 self.id = patience.insist(partial(self._claim_id, set()))
                 if self.job_observer is not None:
@@ -163,6 +173,13 @@ class Worker:
             except GaveUpError as error:
                 fields = {"event": "worker_gave_up", "reason": str(error)}
                 log.error("Leaving without a word to the server: %s", error, extra=fields)  # noqa: TRY400
+
+    def _tell_server(self) -> None:
+        """Tell the observer where the jobs come from, be the server there or not."""
+        url = getattr(self.client.server.address, "url", None)
+        if self.job_observer is not None and url is not None:
+            failures = name_of(self.client.failure_backend) or ""
+            self.job_observer.connected_to(url, self.client.keys.namespace, failures)
 
     def _claim_id(self, ours: set[bytes]) -> str:
         # Whoever has missed a whole heartbeat is not there any more.

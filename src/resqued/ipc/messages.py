@@ -15,7 +15,7 @@ from resqued.typed import from_json
 #: Changes when an older reader would misunderstand a line.
 MAJOR = 1
 #: Changes when a type or a field is added that an older reader can pass over.
-MINOR = 1
+MINOR = 2
 
 
 class MalformedMessageError(ResquedError):
@@ -175,11 +175,21 @@ class SlotSight:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueServer:
+    """On which server a worker's jobs are, as it has said itself."""
+
+    url: str  #: with its password
+    namespace: str
+    failures: str  #: the backend that has the failure records; empty: none that can be read
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """Listener to master: what the workers do."""
 
     number: int  #: which Look this answers
     slots: tuple[SlotSight, ...]
+    server: QueueServer | None = None  #: of one of its workers, if any has told
 
 
 Message = (

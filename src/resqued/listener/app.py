@@ -178,7 +178,7 @@ class Listener:
             case messages.Ping():
                 self._channel.send(messages.Pong())
             case messages.Look(number):
-                self._channel.send(messages.Seen(number, workers.look()))
+                self._channel.send(messages.Seen(number, workers.look(), workers.server))
             case messages.ReopenLog():
                 self._reopen_log()
             case _:

@@ -8,6 +8,7 @@ from signal import Signals
 from resqued.backoff import Backoff
 from resqued.clock import Clock
 from resqued.config.model import WorkerSpec
+from resqued.ipc.messages import QueueServer
 from resqued.process import reaper, signals, stack
 from resqued.process.reaper import ExitStatus
 from resqued.process.spawn import fork_child
@@ -53,6 +54,7 @@ class Process:
         self.is_watched = False  #: whether the master has said that it watches it
         self.failure: str | None = None  #: what it has said of why it cannot start
         self.name: str | None = None  #: under which it has said that it is known
+        self.server: QueueServer | None = None  #: on which it has said that its jobs are
         self.enforces = False  #: whether it ends a job by itself whose time is over
         self.recycled: str | None = None  #: why it leaves for a fresh one, as it has said
         self.overdue: JobInHand | None = None  #: the job that takes too long
@@ -84,6 +86,8 @@ class Process:
                 self.announces = bool(rest)
             case "known", [str(name)]:
                 self.name = name
+            case "server", [str(url), str(namespace), str(failures)]:
+                self.server = QueueServer(url, namespace, failures)
             case "working", []:
                 self.has_begun = True
             case "failed", [str(reason)]:

@@ -56,6 +56,8 @@ class Workers:
         self._body = body
         self._slots = [WorkerSlot(n, spec, clock) for n, spec in enumerate(config.workers)]
         self._batons = Batons(map(_group, config.workers))
+        #: On which server the jobs of its workers are, as one of them has said.
+        self.server: messages.QueueServer | None = None
         self._is_closing = False
         self._may_reap = False  #: whether a worker may have ended, or may be reaped now, since
         self._last_words: str | None = None  #: of a process that could not start
@@ -193,6 +195,7 @@ class Workers:
             process = slot.process
             if process is not None and id(process.gate) in spoken:
                 process.listen()
+                self.server = process.server or self.server
                 if process.gate.is_closed:
                     self._waiter.forget_if_watched(process.gate)
                 slot.open_if_due()

@@ -44,9 +44,11 @@ class Control:
         self._listeners = listeners
         self._clock = clock
         self._survey = Survey(listeners.generations, clock)
-        self._curious: list[Reply] = []  #: who waits for the survey's end
+        #: Who waits for the survey's end, and for what.
+        self._curious: list[tuple[Reply, Callable[[], dict[str, object]]]] = []
         self._verbs: dict[str, Verb] = {
             "status": self._status,
+            "server": self._queue_server,
             "progress": self._progress,
             "reload": self._reload,
             "pause": self._pause,
@@ -92,20 +94,25 @@ class Control:
     # --- looking ---------------------------------------------------------------------------
 
     def _status(self, _request: Request, reply: Reply) -> None:
-        self._curious.append(reply)
+        self._curious.append((reply, self._pool_status))
+        self._survey.begin()
+
+    def _queue_server(self, _request: Request, reply: Reply) -> None:
+        self._curious.append((reply, self._server_answer))
         self._survey.begin()
 
     def _answer_curious(self) -> None:
-        replies, self._curious = self._curious, []
+        curious, self._curious = self._curious, []
         self._survey.end()
-        try:
-            status = self._pool_status()
-        except Exception:  # noqa: BLE001 - logged, and answered
-            for reply in replies:
+        for reply, answer in curious:
+            try:
+                reply.send(answer())
+            except Exception:  # noqa: BLE001 - logged, and answered
                 reply.fail()
-            return
-        for reply in replies:
-            reply.send(status)
+
+    def _server_answer(self) -> dict[str, object]:
+        server = snapshot.queue_server(self._listeners.generations)
+        return {"server": None if server is None else asdict(server)}
 
     def _pool_status(self) -> dict[str, object]:
         options = self._options

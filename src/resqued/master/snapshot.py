@@ -11,7 +11,7 @@ from resqued.control.status import (
     WorkerState,
     WorkerStatus,
 )
-from resqued.ipc.messages import SlotSight
+from resqued.ipc.messages import QueueServer, SlotSight
 from resqued.master.cap import Phase
 from resqued.master.generation import Generation, Stage, Worker
 from resqued.master.generations import Generations
@@ -62,6 +62,12 @@ def reload_status(reload: Reload, now: float) -> ReloadStatus:
         age=now - reload.asked_at,
         took=None if reload.ended_at is None else reload.ended_at - reload.asked_at,
     )
+
+
+def queue_server(generations: Generations) -> QueueServer | None:
+    """Return where the jobs of the newest generation that has said so are."""
+    told = (each.seen.server for each in generations if each.seen is not None)
+    return next(reversed([server for server in told if server is not None]), None)
 
 
 def is_asked(generation: Generation) -> bool:

@@ -119,6 +119,10 @@ class _Observer:
         """Called once, in the worker, with the id that it takes, before it uses it."""
         report.known_as(name)
 
+    def connected_to(self, url: str, namespace: str, failures: str) -> None:
+        """Called once, in the worker, with where its jobs come from."""
+        report.connected_to(url, namespace, failures)
+
     def work_begun(self) -> None:
         """Called in the worker when it has registered and waits for jobs."""
         self._has_begun = True

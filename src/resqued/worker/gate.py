@@ -7,8 +7,8 @@ what its listener must hear at once; which job it has in hand, it writes on a bo
 
 Lines of JSON, from the worker: ``["ready"]``, or ``["ready", "announces"]`` if it will say when it
 has begun to work, before it ``["enforces"]`` if it will end by itself a job whose time is over,
-``["failed", reason]``, ``["known", name]``, ``["working"]``, ``["recycled", reason]``. From the
-listener: a single byte, go.
+``["failed", reason]``, ``["known", name]``, ``["server", url, namespace, failures]``,
+``["working"]``, ``["recycled", reason]``. From the listener: a single byte, go.
 """
 
 import json
@@ -89,7 +89,7 @@ class Ticket:
 
         ``announces``: it will say ``working`` as well, when it is known to those that it works for.
         """
-        self.say("ready", "announces" if announces else None)
+        self.say("ready", *(["announces"] if announces else []))
         try:
             may_go = self._socket.recv(1) == _GO
         except OSError:
@@ -98,9 +98,9 @@ class Ticket:
         self._socket.setblocking(False)
         return may_go
 
-    def say(self, what: str, text: str | None = None) -> None:
+    def say(self, what: str, *texts: str) -> None:
         """Tell the listener; lost if it is gone, or so busy that the socket is full."""
-        words = [what] if text is None else [what, text[:_MAX_TEXT]]
+        words = [what, *(text[:_MAX_TEXT] for text in texts)]
         try:
             self._socket.send(json.dumps(words).encode() + b"\n")
         except OSError:

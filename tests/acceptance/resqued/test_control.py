@@ -15,6 +15,7 @@ from tests.support.control import ask, connected, read_line, workers_of
 from tests.support.daemon import WAITING, WORKERS, Daemon
 from tests.support.forks import in_child
 from tests.support.inspection import wait_for_take_over
+from tests.support.server import ValkeyServer
 
 #: Listeners that never come to answer, each in its own way.
 TROUBLES = {
@@ -441,4 +442,27 @@ def test_the_version_of_the_application(daemon: Daemon):
     assert found["master"]["paths"] == ["resqued.py"]
     assert found["master"]["folder"] == str(daemon.folder)
     assert [worker["queues"] for worker in generation["workers"]] == [["x", "a"]]
+    assert daemon.stop() == 0
+
+
+# --- where the jobs are
+
+
+def test_it_tells_on_which_server_the_jobs_are(daemon: Daemon, valkey: ValkeyServer):
+    """As a worker has said itself, wherever the application connects; a status never has it."""
+    url = valkey.url.replace("redis://", "redis://:@")
+    hook = f"@before_fork\ndef connect():\n    import resque\n    resque.connect({url!r}, 'ours')\n"
+    daemon.start(f"{hook}worker('a')\n", *BY_PIDFILE)
+    path = wait_for_socket(daemon)
+
+    told = {"url": url, "namespace": "ours", "failures": "redis"}
+    daemon.wait_until(lambda: ask(path, "server").get("server") == told, "the server's address")
+    assert url not in json.dumps(status(daemon))
+    assert daemon.stop() == 0
+
+
+def test_of_workers_that_do_not_say_it_tells_nothing(daemon: Daemon):
+    """Whoever asks goes by the environment then."""
+    daemon.start_working(f"{WAITING}worker('a')\n", *BY_PIDFILE, count=1)
+    assert ask(wait_for_socket(daemon), "server")["server"] is None
     assert daemon.stop() == 0

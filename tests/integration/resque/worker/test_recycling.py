@@ -17,6 +17,9 @@ class Listener:
         with self._file.open("a") as notes:
             notes.write(" ".join(words) + "\n")
 
+    def connected_to(self, url, namespace, failures):
+        """Nobody looks at the server here."""
+
     def known_as(self, name):
         """Be told, and say nothing."""
 

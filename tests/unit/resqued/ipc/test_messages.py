@@ -53,7 +53,7 @@ def test_every_message_survives_the_journey(kind: type, data: st.DataObject):
 def test_the_line_names_version_and_type():
     """What an older or newer reader finds out first."""
     assert messages.encode(messages.Started(3, 4711)) == (
-        b'{"v":"1.1","type":"Started","slot":3,"pid":4711}\n'
+        b'{"v":"1.2","type":"Started","slot":3,"pid":4711}\n'
     )
 
 
