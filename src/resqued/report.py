@@ -5,9 +5,9 @@ these two around each job, in the process that resqued forked for it:
 
     from resqued import report
 
-    report.job_started("SendMail")
+    report.job_started("SendMail", "mail")
     ...
-    report.job_finished()
+    report.job_finished(failed=False)
 
 Anywhere else, and when the listener is gone, they do nothing. They never wait.
 """
@@ -15,12 +15,18 @@ Anywhere else, and when the listener is gone, they do nothing. They never wait.
 from contextvars import ContextVar
 from typing import Protocol
 
+from resqued.figures import FAILED, PERFORMED
+
 
 class JobBoard(Protocol):
     """Where stands which job is in hand; ``resqued.worker.board.Board`` is one."""
 
-    def job_started(self, name: str) -> None:
+    def job_started(self, name: str, queue: str) -> None:
         """Write a job there."""
+        ...
+
+    def job_ended(self, outcome: str) -> None:
+        """Count it, unless that was done."""
         ...
 
     def job_finished(self) -> None:
@@ -71,20 +77,31 @@ def work_begun() -> None:
     _say("working")
 
 
-def job_started(name: str) -> None:
-    """Say that this worker has a job in hand; only the name's first 500 bytes count.
+def job_started(name: str, queue: str = "") -> None:
+    """Say that this worker has a job in hand; of longer names some hundred bytes count.
 
     It is written to memory: no system call, so it may be done as often as one likes.
     """
     listening = _listening.get()
     if listening is not None:
-        listening.board.job_started(name)
+        listening.board.job_started(name, queue)
 
 
-def job_finished() -> None:
-    """Say that this worker has none in hand any more."""
+def job_ended(outcome: str) -> None:
+    """Say what has become of the job in hand, while there is something left to do for it.
+
+    "performed", "failed", or "cut_off". What is said first counts, in whichever process.
+    """
     listening = _listening.get()
     if listening is not None:
+        listening.board.job_ended(outcome)
+
+
+def job_finished(*, failed: bool = False) -> None:
+    """Say that this worker has none in hand any more, and whether it has failed."""
+    listening = _listening.get()
+    if listening is not None:
+        listening.board.job_ended(FAILED if failed else PERFORMED)
         listening.board.job_finished()
 
 

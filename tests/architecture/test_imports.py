@@ -25,16 +25,19 @@ MAY_IMPORT = {
     "resqued.backoff": ("resqued.clock",),
     "resqued.process": ("resqued.errors", "resqued.exit_codes"),
     "resqued.typed": (),
-    "resqued.report": (),
-    "resqued.ipc": ("resqued.typed", "resqued.errors"),
+    "resqued.report": ("resqued.figures",),
+    "resqued.figures": (),
+    "resqued.ipc": ("resqued.figures", "resqued.typed", "resqued.errors"),
     "resqued.config": ("resqued.errors",),
     "resqued.control": (
+        "resqued.figures",
         "resqued.process",
         "resqued.typed",
         "resqued.clock",
         "resqued.errors",
     ),
     "resqued.master": (
+        "resqued.figures",
         "resqued.control",
         "resqued.ipc",
         "resqued.typed",
@@ -45,6 +48,7 @@ MAY_IMPORT = {
         "resqued.exit_codes",
     ),
     "resqued.listener": (
+        "resqued.figures",
         "resqued.config",
         "resqued.worker",
         "resqued.ipc",
@@ -56,6 +60,7 @@ MAY_IMPORT = {
         "resqued.exit_codes",
     ),
     "resqued.worker": (
+        "resqued.figures",
         "resqued.config.model",
         "resqued.config.hooks",
         "resqued.report",
@@ -63,6 +68,15 @@ MAY_IMPORT = {
         "resqued.log",
         "resqued.clock",
         "resqued.exit_codes",
+    ),
+    "resqued.health": (
+        "resqued.backlog",
+        "resqued.control",
+        "resqued.process",
+        "resqued.figures",
+        "resqued.ipc.messages",
+        "resqued.clock",
+        "resqued.errors",
     ),
     "resqued.backlog": (
         "resqued.ipc.messages",
@@ -85,6 +99,7 @@ MAY_IMPORT = {
     "resqued.pytest_plugin": ("resqued.testing", "resqued.config.model"),
     "resqued.embedded": ("resqued.process", "resqued.clock", "resqued.errors"),
     "resqued.cli": (
+        "resqued.health",
         "resqued.control",
         "resqued.master",
         "resqued.listener",
@@ -397,6 +412,7 @@ def test_the_master_loads_next_to_nothing():
         "resqued",
         *(f"resqued.{part}" for part in ("master", "control", "ipc", "process", "backoff")),
         *(f"resqued.{part}" for part in ("clock", "typed", "errors", "exit_codes", "log")),
+        "resqued.figures",
     }
     assert not HEAVY & modules
 
@@ -414,6 +430,7 @@ def test_each_command_loads_its_role_only_when_it_is_run():
     """Help and usage need no master and no configuration."""
     assert parts(loaded_by("import resqued.cli")) <= {
         *("resqued", "resqued.cli", "resqued.errors", "resqued.exit_codes"),
+        "resqued.health",  # its place is read from the command line
     }
 
 

@@ -14,6 +14,9 @@ from resqued.process import signals
 
 log = logging.getLogger(__name__)
 
+#: What may become of a job, as its observer is told.
+PERFORMED, FAILED, CUT_OFF = "performed", "failed", "cut_off"
+
 
 def outcome(
     job: Job,

@@ -63,8 +63,8 @@ class JobRunner:
             self._save_and_finish(failure, error, reserved)
             unfinished = None
         else:
-            self.job_started(payload.class_name)
             job = Job(reserved.queue, payload, self._client.registry)
+            self.job_started(job)
             unfinished = self._perform(job, reserved)
         self.job_finished()
         return unfinished
@@ -93,10 +93,15 @@ class JobRunner:
         text = f"Processing {job.queue} since {self._now} [{job.payload.class_name}]"
         return self._tools.title.of(text)
 
-    def job_started(self, name: str) -> None:
+    def job_started(self, job: Job) -> None:
         """Tell the observer, if there is one."""
         if self._worker.job_observer is not None:
-            self._worker.job_observer.job_started(name)
+            self._worker.job_observer.job_started(job.payload.class_name, job.queue)
+
+    def job_ended(self, outcome: str) -> None:
+        """Tell the observer, if there is one."""
+        if self._worker.job_observer is not None:
+            self._worker.job_observer.job_ended(outcome)
 
     def job_finished(self) -> None:
         """Tell the observer, if there is one."""
@@ -111,6 +116,7 @@ class JobRunner:
         try:
             self._worker.hooks.run(Moment.BEFORE_FORK, job)
         except Exception as error:  # noqa: BLE001 - the application's hook fails this job
+            self.job_ended(performing.FAILED)
             self._save_and_finish(performing.describe(job, error), error, reserved)
             return None
         return self._perform_in_child(job, reserved)
@@ -122,6 +128,7 @@ class JobRunner:
         if os.getpid() != self._pid:
             leave(0)  # the job has forked, and its child came back from it: not a second worker
         self._control.put_handlers_back()  # a job may have set its own
+        self.job_ended(performing.PERFORMED if error is None else performing.FAILED)
         if error is not None:
             self._save_and_finish(performing.describe(job, error), error, reserved)
             return None
@@ -134,6 +141,7 @@ class JobRunner:
             child = self._launcher.start(job, reserved)
         except NoRoomError as none:
             error = DirtyExit(f"There was no room for the job's process: {none}")
+            self.job_ended(performing.FAILED)
             self.report_dirty_exit(reserved, self._worker.id, error)
             return reserved.number
         self._tools.title.show(f"Forked {child.pid} at {self._now}")
@@ -148,6 +156,7 @@ class JobRunner:
         if found is None or self._settling.is_known:
             self._settling.settle()
             return None
+        self.job_ended(performing.CUT_OFF)
         is_stranger = status.signal is not None and not child.was_told
         return self._see_to_cut_off(reserved, found, was_killed=is_stranger)
 

@@ -72,8 +72,12 @@ class Employer(Protocol):
         """Return what ps is to show for a job."""
         ...
 
-    def job_started(self, name: str) -> None:
+    def job_started(self, job: Job) -> None:
         """Tell whoever listens of a job that is not the first."""
+        ...
+
+    def job_ended(self, outcome: str) -> None:
+        """Tell whoever listens what has become of the job in hand."""
         ...
 
     def job_finished(self) -> None:
@@ -128,7 +132,7 @@ class Series:
         if following is None:
             return 0
         job, reserved = following
-        self._task.employer.job_started(job.payload.class_name)
+        self._task.employer.job_started(job)
         set_title(self._task.employer.title_of(job))
         status = self._see_through(job, reserved)
         self._task.employer.job_finished()
@@ -145,6 +149,7 @@ class Series:
         # When its time was over first, the worker reports it, whatever it has come to by now.
         if task.deadline is not None and not task.deadline.claim():
             return 0 if error is None else EXIT_UNSAVED
+        task.employer.job_ended(performing.PERFORMED if error is None else performing.FAILED)
         if error is not None:
             status = self._report_failure(job, error, reserved)
             is_settled = self._settling.sheet.outcome is Outcome.SETTLED

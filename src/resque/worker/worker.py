@@ -39,8 +39,16 @@ class JobObserver(Protocol):
         """Called once, when the worker has registered and first finds nothing to do."""
         ...
 
-    def job_started(self, name: str) -> None:
+    def job_started(self, name: str, queue: str) -> None:
         """Called with the payload's class, before the job begins."""
+        ...
+
+    def job_ended(self, outcome: str) -> None:
+        """Called with what has become of the job, before that is written down.
+
+        "performed", "failed": it has raised, or "cut_off": its process was ended, or has died; of
+        a process that dies between the end of its job and its own, "cut_off" is said as well.
+        """
         ...
 
     def stood_by(self) -> None:
@@ -48,7 +56,7 @@ class JobObserver(Protocol):
         ...
 
     def job_finished(self) -> None:
-        """Called when the job has ended, and no other has begun."""
+        """Called when all has been seen to, and no other job has begun."""
         ...
 
     def recycled(self, reason: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from resqued.errors import ResquedError
+from resqued.health.place import HealthPlace, HealthPlaceError
 
 USAGE = "Usage: resqued [options] resqued-config-files..."
 HELP = f"""{USAGE}
@@ -17,6 +18,7 @@ HELP = f"""{USAGE}
         --fast-exit                  Exit quickly on SIGQUIT, SIGTERM
     -p, --pidfile PIDFILE            Store the pid of the master process in PIDFILE
         --control SOCKET             Listen for commands there, not beside PIDFILE
+        --http HOST:PORT             Serve health and metrics there; a PORT alone: to this host
     -l, --logfile LOGFILE            Write output to LOGFILE instead of stdout
         --log-format FORMAT          Write it as text, or as json: one object a line (text)
     -D, --daemonize                  Run daemonized in the background
@@ -37,7 +39,7 @@ To see what memory the processes of a running one share and own:
 
 _SHORT = "hvp:l:D"
 _LONG = ["help", "version", "test", "fast-exit", "pidfile=", "logfile=", "daemonize"]
-_LONG += ["boot-timeout=", "memory", "json", "control=", "log-format="]
+_LONG += ["boot-timeout=", "memory", "json", "control=", "log-format=", "http="]
 _LOG_FORMATS = ("text", "json")
 #: About 11 days, as in config files; the kernel's poll takes no more than 2**31 ms.
 MAX_SECONDS = 1_000_000
@@ -61,6 +63,7 @@ class Request:
     fast_exit: bool = False
     pidfile: str | None = None
     control: str | None = None
+    http: HealthPlace | None = None  #: where health is served
     logfile: str | None = None
     log_format: str = "text"
     daemonize: bool = False
@@ -90,6 +93,7 @@ def parse(argv: Sequence[str]) -> Request:
         fast_exit="--fast-exit" in values,
         pidfile=values.get("--pidfile", values.get("-p")),
         control=values.get("--control"),
+        http=_http(values.get("--http")),
         logfile=values.get("--logfile", values.get("-l")),
         log_format=_log_format(values.get("--log-format", "text")),
         daemonize=_has(values, "-D", "--daemonize"),
@@ -137,6 +141,13 @@ def _boot_timeout(text: str) -> float:
             f" not {text!r}"
         )
     return timeout
+
+
+def _http(text: str | None) -> HealthPlace | None:
+    try:
+        return None if text is None else HealthPlace.parse(text)
+    except HealthPlaceError as error:
+        raise UsageError(f"option --http: {error}") from None
 
 
 def _log_format(name: str) -> str:

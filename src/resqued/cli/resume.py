@@ -1,6 +1,7 @@
 """What the master becomes by USR1, and what probes that beforehand; no command of its own."""
 
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -50,6 +51,8 @@ def _belongings(options: Options) -> Iterator[None]:
             stack.enter_context(Pidfile.adopt(options.pidfile, options.pidfile_lock))
         if options.control is not None and options.control_socket is not None:
             stack.enter_context(SocketFile.adopt(options.control, options.control_socket))
+        if options.health_socket is not None:
+            stack.enter_context(socket.socket(fileno=options.health_socket))
         if options.guard is not None:
             wait = not options.fast_exit
             stack.enter_context(embedded.held(options.inherit[0], options.guard, wait=wait))

@@ -12,14 +12,14 @@ _LONGEST = 60
 _OF_RESQUED = re.compile(r"resqued-\S+ (\w+)(?: (#\d+))?")
 _OF_WORKER = re.compile(r"resque-\d\S*:? ")
 #: What the title of a process of the daemon's own may say that it is, besides a listener.
-_OWN = ("canary", "recovery", "guard")
+_OWN = ("canary", "recovery", "guard", "health")
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """What a process is in its pool."""
 
-    role: str  #: master, listener, worker, job, canary, recovery, guard, or other
+    role: str  #: master, listener, worker, job, canary, recovery, guard, health, or other
     name: str  #: for people, one line: the role, and which one of those it is
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 
@@ -18,6 +19,7 @@ from resqued.control.socket_file import (
 )
 from resqued.errors import ResquedError
 from resqued.exit_codes import ExitCode
+from resqued.health.place import place_of
 from resqued.log import LogFile
 from resqued.log import configure as configure_log
 from resqued.master.app import Master
@@ -57,6 +59,7 @@ def _run_master(request: Request, manager: Manager | None, report: FirstStart) -
         with (
             _pidfile(request) as pidfile,
             _control(request) as control,
+            _health(request) as health,
             _server(request) as server,
         ):
             path, lock = pidfile.holding if pidfile and pidfile.holding else (None, None)
@@ -73,6 +76,7 @@ def _run_master(request: Request, manager: Manager | None, report: FirstStart) -
                 guard=server.guard if server else None,
                 control=name,
                 control_socket=listening,
+                health_socket=None if health is None else health.fileno(),
                 manager=manager,
             )
             return Master(options, StartContext.capture(), MonotonicClock(), report).run()
@@ -97,15 +101,15 @@ def _pidfile(request: Request) -> Pidfile | nullcontext[None]:
 def _control(request: Request) -> Iterator[SocketFile | None]:
     """Listen at the control socket meanwhile.
 
-    If it was named, it must be that one. Without one that has its default name a pool can do: a
-    folder that cannot be written must not end one that ran yesterday.
+    If it was named, or health is to be served by it, it must be that one. Without one that has its
+    default name a pool can do: a folder that cannot be written must not end one that ran yesterday.
     """
     with ExitStack() as stack:
         try:
             held = stack.enter_context(_socket_file(request))
         except (PlaceError, SocketFileError) as error:
             is_held = request.pidfile is not None and isinstance(error, SocketHeldError)
-            if request.control is not None or is_held:
+            if request.control is not None or request.http is not None or is_held:
                 raise
             fields = {"event": "control_socket_missing", "reason": str(error)}
             log.warning("There is no control socket: %s", error, extra=fields)
@@ -119,6 +123,18 @@ def _socket_file(request: Request) -> SocketFile:
     if request.pidfile is not None:
         return SocketFile(place.beside(request.pidfile))
     return in_runtime_folder(place.runtime_folder(os.environ, os.geteuid()))
+
+
+@contextmanager
+def _health(request: Request) -> Iterator[socket.socket | None]:
+    """Listen where health is to be served; by whom, is the master's affair."""
+    if request.http is None:
+        yield None
+        return
+    with request.http.listen() as listening:
+        fields = {"event": "health_served", "address": str(place_of(listening))}
+        log.info("Health is served at http://%s/", place_of(listening), extra=fields)
+        yield listening
 
 
 @contextmanager

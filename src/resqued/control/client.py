@@ -33,13 +33,20 @@ class NoAnswerError(ResquedError):
 
 
 def ask(path: str, verb: str, clock: Clock, /, **fields: object) -> dict[str, Any]:
+    """Send one request and wait for ``PATIENCE`` at most; see ``ask_within``."""
+    return ask_within(PATIENCE, path, verb, clock, **fields)
+
+
+def ask_within(
+    seconds: float, path: str, verb: str, clock: Clock, /, **fields: object
+) -> dict[str, Any]:
     """Send one request, on a connection of its own, and return the content of the answer.
 
     A connection that ends before the answer has come is tried again: the master may just have
     replaced itself, and each verb may be asked for twice. Raises NotRunningError, NoAnswerError,
     and RefusedError for what the master refuses.
     """
-    until = clock.now() + PATIENCE
+    until = clock.now() + seconds
     line = encode_request(verb, **fields)
     while True:
         answer = _ask_once(path, line, until, clock)
@@ -107,4 +114,4 @@ def _limit(connection: socket.socket, until: float, clock: Clock) -> None:
 
 
 def _no_answer(path: str) -> NoAnswerError:
-    return NoAnswerError(f"resqued at {path} does not answer within {PATIENCE:g} s")
+    return NoAnswerError(f"resqued at {path} does not answer in time")

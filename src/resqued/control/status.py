@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from resqued.errors import ResquedError
+from resqued.figures import EndTally, JobTally
 from resqued.typed import from_json
 
 T = TypeVar("T")
@@ -105,6 +106,35 @@ class PoolStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """As much as the master knows without asking anybody."""
+
+    mode: str  #: working, paused, or stopping
+    generation: int | None  #: the owner's number; None: no generation works
+    configured: int | None  #: workers that it asks for
+    serving: int  #: workers of all generations that work, those that finish their jobs included
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadCount:
+    """The reloads that have ended in one way."""
+
+    outcome: str
+    count: int
+    seconds: float  #: that they took together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolFigures:
+    """What was counted since the pool was started, by ``figures``."""
+
+    jobs: tuple[JobTally, ...]
+    ends: tuple[EndTally, ...]  #: of workers
+    reloads: tuple[ReloadCount, ...]
+    buckets: tuple[float, ...]  #: seconds; the limits of ``runs``, without the last, which has none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How far a reload is, for those who wait for it."""
 
@@ -121,6 +151,16 @@ class StatusError(ResquedError):
 def read_pool(content: dict[str, Any]) -> PoolStatus:
     """Return the status that an answer holds, in the client. Raises StatusError."""
     return _read(PoolStatus, content)
+
+
+def read_health(content: dict[str, Any]) -> Health:
+    """Return the health that an answer holds, likewise. Raises StatusError."""
+    return _read(Health, content)
+
+
+def read_figures(content: dict[str, Any]) -> PoolFigures:
+    """Return the figures beside a status, likewise. Raises StatusError."""
+    return _read(PoolFigures, content.get("figures") or {})
 
 
 def read_progress(content: dict[str, Any]) -> Progress:

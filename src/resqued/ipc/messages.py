@@ -10,6 +10,7 @@ import typing
 from dataclasses import asdict, dataclass
 
 from resqued.errors import ResquedError
+from resqued.figures import Figures
 from resqued.typed import from_json
 
 #: Changes when an older reader would misunderstand a line.
@@ -91,6 +92,7 @@ class Look:
     """Master to listener: somebody wants to know what your workers do. Answered by Seen."""
 
     number: int  #: comes back in the answer
+    wants_figures: bool = False  #: whether Counted is to come before that
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,13 @@ class Seen:
     server: QueueServer | None = None  #: of one of its workers, if any has told
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Listener to master: all that was counted since this listener began; also its last word."""
+
+    figures: Figures
+
+
 Message = (
     Boot
     | Grant
@@ -211,6 +220,7 @@ Message = (
     | NotStarted
     | WorkerReady
     | Seen
+    | Counted
 )
 
 _TYPES: dict[str, type[Message]] = {cls.__name__: cls for cls in typing.get_args(Message)}

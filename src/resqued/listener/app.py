@@ -72,6 +72,7 @@ class Listener:
                 workers = self._boot()
                 while self._state is not State.SHUTDOWN or workers.is_busy:
                     self.tick(workers)
+                self._channel.send_now(messages.Counted(workers.figures()))
             except BootError as error:
                 self._channel.send_now(
                     messages.BootFailed(error.reason, error.is_config_unreadable)
@@ -177,7 +178,9 @@ class Listener:
                 self._elsewhere = count
             case messages.Ping():
                 self._channel.send(messages.Pong())
-            case messages.Look(number):
+            case messages.Look(number, wants_figures):
+                if wants_figures:
+                    self._channel.send(messages.Counted(workers.figures()))
                 self._channel.send(messages.Seen(number, workers.look(), workers.server))
             case messages.ReopenLog():
                 self._reopen_log()

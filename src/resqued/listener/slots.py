@@ -19,6 +19,17 @@ from resqued.worker.summary import WorkerSummary
 log = logging.getLogger(__name__)
 
 
+class EndKind(Enum):
+    """Why a worker has ended, as it is counted."""
+
+    TOLD = "told"  #: it was told to leave
+    RECYCLED = "recycled"  #: it has left for a fresh one
+    OVERDUE = "overdue"  #: it was ended, as its job took too long
+    START_FAILED = "start_failed"  #: it could not be built
+    KILLED = "killed"  #: by a signal
+    EXITED = "exited"  #: by itself, whatever its status
+
+
 class SlotState(Enum):
     """What is the case in one slot."""
 
@@ -114,6 +125,7 @@ class WorkerSlot:
         self.process: Process | None = None
         self.restarts = 0  #: workers that have ended here; a canary is none
         self.last_end: str | None = None  #: why the last of them has
+        self.last_kind = EndKind.EXITED  #: the same in short
         self._clock = clock
         self._backoff = Backoff(clock)
 
@@ -292,6 +304,7 @@ class WorkerSlot:
             self._log_end(status, told=told)
             self.restarts += 1
             self.last_end = self._why(process, status)
+            self.last_kind = self._kind(process, status)
             self.state = SlotState.CLOSED if closing else SlotState.IDLE
         life = self._clock.now() - process.started_at
         return WorkerSummary(self.spec.queues, life, status) if worked else None
@@ -303,6 +316,17 @@ class WorkerSlot:
         if self.state is SlotState.STOPPING:
             return "told to leave"
         return process.recycled or process.failure or str(status)
+
+    def _kind(self, process: Process, status: ExitStatus) -> EndKind:
+        if process.is_terminated:
+            return EndKind.OVERDUE
+        if self.state is SlotState.STOPPING:
+            return EndKind.TOLD
+        if process.recycled is not None:
+            return EndKind.RECYCLED
+        if process.failure is not None:
+            return EndKind.START_FAILED
+        return EndKind.EXITED if status.signal is None else EndKind.KILLED
 
     def _end_left_overs(self, status: ExitStatus) -> None:
         """Kill what a worker that did not leave well has in its group: nothing may run unseen."""

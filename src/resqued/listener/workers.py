@@ -7,8 +7,10 @@ from typing import Protocol
 from resqued.clock import Clock
 from resqued.config.hooks import run_hooks
 from resqued.config.model import Config, WorkerSpec
+from resqued.figures import Figures
 from resqued.ipc import messages
 from resqued.ipc.channel import Channel
+from resqued.listener.accounts import Accounts
 from resqued.listener.recovery import Recoveries
 from resqued.listener.sight import sight_of
 from resqued.listener.slots import Process, SlotState, WorkerSlot
@@ -55,6 +57,7 @@ class Workers:
         self._waiter = waiter
         self._body = body
         self._slots = [WorkerSlot(n, spec, clock) for n, spec in enumerate(config.workers)]
+        self._accounts = Accounts()
         self._batons = Batons(map(_group, config.workers))
         #: On which server the jobs of its workers are, as one of them has said.
         self.server: messages.QueueServer | None = None
@@ -114,6 +117,11 @@ class Workers:
     def look(self) -> tuple[messages.SlotSight, ...]:
         """Return what there is to be seen of each slot."""
         return tuple(map(sight_of, self._slots))
+
+    def figures(self) -> Figures:
+        """Return what was counted of all workers, those that have ended included."""
+        present = (slot.process for slot in self._slots if slot.is_occupied)
+        return self._accounts.figures(process for process in present if process is not None)
 
     # --- the master's orders --------------------------------------------------------------
 
@@ -227,6 +235,7 @@ class Workers:
                 self._batons.wake(_group(slot.spec))  # it may have watched for the others
             if summary is not None:
                 summaries.append(summary)
+                self._accounts.close(process, slot.last_kind.value)
                 if process.may_have_left_a_job:
                     self._recoveries.begin(_death(process, slot.spec))
         for summary in summaries:

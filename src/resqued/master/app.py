@@ -10,6 +10,7 @@ from resqued.ipc import messages
 from resqued.master import replace
 from resqued.master.commands import Commands
 from resqued.master.control import Control
+from resqued.master.health import HealthProcess
 from resqued.master.listeners import Listeners
 from resqued.master.options import FirstStart, Options
 from resqued.master.pool import Pool
@@ -59,6 +60,7 @@ class Master:
         self._service = Service(
             options.manager, self._listeners, self._commands, self._shutdown, clock
         )
+        self._health = HealthProcess(options, context, self._listeners.lifeline.reader, clock)
         self._replacement: Replacement | None = None
         self._title = ""
 
@@ -74,6 +76,7 @@ class Master:
             self._service.tell()
         if self._replacement is not None:
             self._replacement.end()
+        self._health.end()
         self._control.close()
         self._waiter.close()
         self._listeners.close()
@@ -88,6 +91,7 @@ class Master:
         self._listeners.kill_hanging()
         self._watching.watch_missing()
         self._replace_if_wanted()
+        self._health.keep()
         self._show_title()
         self._service.tell()
         self._listeners.watch_output()
@@ -122,6 +126,7 @@ class Master:
             self._commands.next_step_in,
             self._control.next_step_in,
             self._service.due_in,
+            self._health.due_in,
         ]
         if self._replacement is not None:
             due.append(self._replacement.due_in)
@@ -134,6 +139,8 @@ class Master:
 
     def _stranger_ended(self, status: ExitStatus) -> bool:
         """Take in the end of an adopted process, or of a probe; True if that found all well."""
+        if self._health.has_ended(status):
+            return False
         replacement = self._replacement
         if replacement is None or status.pid != replacement.pid:
             fields = {"event": "process_reaped", "reaped": status.pid, "status": str(status)}
@@ -175,6 +182,7 @@ class Master:
         if self._shutdown.is_asked_for or self._commands.wants_replacement:
             return
         self._service.tell()  # what was heard in this round; the next program has not heard it
+        self._health.leave()
         with signals.blocked():
             pending = self._signals.drain()
             replace.become(self._context, self._state(pending))
@@ -200,6 +208,8 @@ class Master:
             pending=tuple(pending or ()),
             listener_ends=self._listeners.ends,
             reloads=self._listeners.reloads.known,
+            reload_tallies=self._listeners.reloads.tallies,
+            figures=self._listeners.former_figures,
         )
 
     def _go_on(self, state: SavedState) -> None:

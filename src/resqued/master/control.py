@@ -47,6 +47,7 @@ class Control:
         #: Who waits for the survey's end, and for what.
         self._curious: list[tuple[Reply, Callable[[], dict[str, object]]]] = []
         self._verbs: dict[str, Verb] = {
+            "health": self._health,
             "status": self._status,
             "server": self._queue_server,
             "progress": self._progress,
@@ -93,11 +94,20 @@ class Control:
 
     # --- looking ---------------------------------------------------------------------------
 
-    def _status(self, _request: Request, reply: Reply) -> None:
-        self._curious.append((reply, self._pool_status))
-        self._survey.begin()
+    def _health(self, _request: Request, reply: Reply) -> None:
+        mode = self._commands.mode.value
+        reply.send(asdict(snapshot.health(mode, self._listeners.generations)))
+
+    def _status(self, request: Request, reply: Reply) -> None:
+        wants_figures = request.flag("figures")
+        answer = self._status_with_figures if wants_figures else self._pool_status
+        self._curious.append((reply, answer))
+        self._survey.begin(wants_figures=wants_figures)
 
     def _queue_server(self, _request: Request, reply: Reply) -> None:
+        if snapshot.queue_server(self._listeners.generations) is not None:
+            reply.send(self._server_answer())
+            return
         self._curious.append((reply, self._server_answer))
         self._survey.begin()
 
@@ -109,6 +119,10 @@ class Control:
                 reply.send(answer())
             except Exception:  # noqa: BLE001 - logged, and answered
                 reply.fail()
+
+    def _status_with_figures(self) -> dict[str, object]:
+        figures = snapshot.figures(self._listeners)
+        return {**self._pool_status(), "figures": asdict(figures)}
 
     def _server_answer(self) -> dict[str, object]:
         server = snapshot.queue_server(self._listeners.generations)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from enum import Enum
 from signal import Signals
 
+from resqued.figures import NO_FIGURES
 from resqued.ipc.channel import Channel
 from resqued.ipc.messages import Seen
 from resqued.master.cap import Live, Phase, Plan
@@ -74,6 +75,7 @@ class Generation:
         self.version: str | None = None  #: of the resqued that its listener runs
         self.app_version: str | None = None  #: of the application, if that has said so
         self.seen: Seen | None = None  #: what its listener has said last of its workers
+        self.figures = NO_FIGURES  #: what its listener has counted, as far as it has said
         self.boot_timeout: float | None = None  #: seconds, if its files say so
         self.stop_timeout = 15.0  #: seconds; until the files have been read
         self.asking: dict[int, None] = {}  #: slots that wait for a grant, oldest first

@@ -6,6 +6,7 @@ from signal import Signals
 from resqued import __version__
 from resqued.backoff import Backoff
 from resqued.clock import Clock
+from resqued.figures import NO_FIGURES, Figures
 from resqued.ipc import messages
 from resqued.ipc.channel import Channel
 from resqued.master.generation import Generation, Stage
@@ -47,7 +48,13 @@ class Listeners:
         self._waiter = waiter
         self._backoff = Backoff(clock)
         self.ends = resumed.listener_ends if resumed else Ends()
-        self.reloads = Reloads(clock, resumed.reloads if resumed else ())
+        #: What the listeners that have ended had counted.
+        self.former_figures = resumed.figures if resumed else NO_FIGURES
+        self.reloads = Reloads(
+            clock,
+            resumed.reloads if resumed else (),
+            resumed.reload_tallies if resumed else (),
+        )
         self._is_wanted = False  #: whether one was to be started, and the kernel had no room
         self.lifeline = Lifeline(resumed.lifeline if resumed else None)
         self.file_limit = resumed.file_limit if resumed else limits.raise_file_limit()
@@ -64,6 +71,11 @@ class Listeners:
     def backoff(self) -> float:
         """Seconds until the next listener may be started, were one wanted."""
         return self._backoff.due_in
+
+    @property
+    def figures(self) -> Figures:
+        """All that was counted under this master, as far as the listeners have said."""
+        return self.former_figures.plus(*(each.figures for each in self.generations))
 
     @property
     def next_start_in(self) -> float | None:
@@ -236,6 +248,8 @@ class Listeners:
                 generation.worker_ready(slot, self._clock.now())
             case messages.Seen():
                 generation.seen = message
+            case messages.Counted(figures):
+                generation.figures = figures
             case _:
                 log.warning(
                     "Listener #%d sent what only a master says",
@@ -324,6 +338,8 @@ class Listeners:
             log.info("Listener #%d (pid %d) ended", generation.number, status.pid, extra=fields)
         if untold or generation.has_failed:
             self.ends = Ends(self.ends.count + 1, generation.number, str(status))
+        self.former_figures = self.former_figures.plus(generation.figures)
+        generation.figures = NO_FIGURES  # workers may outlive it, and keep it known
         self._waiter.forget_if_watched(generation.channel)
         self.generations.lost(generation)
         generation.listener_ended()

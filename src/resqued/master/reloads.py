@@ -39,12 +39,27 @@ class Reload:
         return self.outcome in _UNDER_WAY
 
 
+@dataclass(frozen=True, slots=True)
+class ReloadTally:
+    """The reloads that have ended in one way."""
+
+    outcome: Outcome
+    count: int
+    seconds: float  #: that they took together, from the order to the end
+
+
 class Reloads:
     """The reloads of one master and those that it was before, the last of them at the end."""
 
-    def __init__(self, clock: Clock, known: tuple[Reload, ...] = ()) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        known: tuple[Reload, ...] = (),
+        tallies: tuple[ReloadTally, ...] = (),
+    ) -> None:
         self._clock = clock
         self.known = known
+        self.tallies = tallies  #: of all that have ended
 
     @property
     def last(self) -> Reload | None:
@@ -87,3 +102,11 @@ class Reloads:
         ended_at = None if outcome in _UNDER_WAY else self._clock.now()
         changed = replace(last, outcome=outcome, reason=reason, ended_at=ended_at)
         self.known = (*self.known[:-1], changed)
+        if ended_at is not None:
+            self._count(outcome, ended_at - last.asked_at)
+
+    def _count(self, outcome: Outcome, seconds: float) -> None:
+        by_outcome = {tally.outcome: tally for tally in self.tallies}
+        former = by_outcome.get(outcome, ReloadTally(outcome, 0, 0.0))
+        by_outcome[outcome] = ReloadTally(outcome, former.count + 1, former.seconds + seconds)
+        self.tallies = tuple(by_outcome.values())

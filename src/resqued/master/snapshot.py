@@ -3,14 +3,18 @@
 from resqued import __version__
 from resqued.control.status import (
     GenerationStatus,
+    Health,
     ListenerEnds,
     MasterStatus,
+    PoolFigures,
     PoolStatus,
     Progress,
+    ReloadCount,
     ReloadStatus,
     WorkerState,
     WorkerStatus,
 )
+from resqued.figures import BUCKETS
 from resqued.ipc.messages import QueueServer, SlotSight
 from resqued.master.cap import Phase
 from resqued.master.generation import Generation, Stage, Worker
@@ -61,6 +65,32 @@ def reload_status(reload: Reload, now: float) -> ReloadStatus:
         reason=reload.reason,
         age=now - reload.asked_at,
         took=None if reload.ended_at is None else reload.ended_at - reload.asked_at,
+    )
+
+
+def health(mode: str, generations: Generations) -> Health:
+    """Return what is known without asking a listener."""
+    owner = generations.owner
+    serving = (Phase.READY, Phase.TOLD)
+    return Health(
+        mode=mode,
+        generation=None if owner is None else owner.number,
+        configured=None if owner is None or owner.plan is None else len(owner.plan.slots),
+        serving=sum(worker.live.phase in serving for _, worker in generations.workers()),
+    )
+
+
+def figures(listeners: Listeners) -> PoolFigures:
+    """Return what was counted, as the listeners have said when they were last asked."""
+    counted = listeners.figures
+    return PoolFigures(
+        jobs=counted.jobs,
+        ends=counted.ends,
+        reloads=tuple(
+            ReloadCount(tally.outcome.value, tally.count, tally.seconds)
+            for tally in listeners.reloads.tallies
+        ),
+        buckets=BUCKETS[:-1],
     )
 
 

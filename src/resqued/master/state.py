@@ -10,13 +10,14 @@ from enum import Enum
 from signal import Signals
 
 from resqued.errors import ResquedError
+from resqued.figures import NO_FIGURES, Figures
 from resqued.ipc import messages
 from resqued.ipc.channel import Channel
 from resqued.master.cap import Live, Phase, Plan
 from resqued.master.generation import Generation, Stage, Worker
 from resqued.master.generations import Generations
 from resqued.master.options import Options
-from resqued.master.reloads import Reload
+from resqued.master.reloads import Reload, ReloadTally
 from resqued.process.watch import ProcessWatch
 from resqued.typed import from_json
 
@@ -77,6 +78,7 @@ class SavedGeneration:
     # What has a default may be missing in the state of an older master.
     version: str | None = None
     app_version: str | None = None
+    figures: Figures = NO_FIGURES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,8 @@ class SavedState:
     pending: tuple[Signals, ...]  #: signals that were received and not obeyed yet
     listener_ends: Ends = Ends()
     reloads: tuple[Reload, ...] = ()
+    reload_tallies: tuple[ReloadTally, ...] = ()
+    figures: Figures = NO_FIGURES  #: of listeners that have ended
 
     def encode(self) -> bytes:
         """Return the state's JSON."""
@@ -131,7 +135,7 @@ class SavedState:
     def descriptors(self) -> tuple[int, ...]:
         """Everything that must stay open across the exec."""
         own = [*self.lifeline, *self.options.inherit, self.options.pidfile_lock]
-        own.append(self.options.control_socket)
+        own += [self.options.control_socket, self.options.health_socket]
         for generation in self.generations:
             own += [generation.channel, *(worker.watch for worker in generation.workers)]
         return tuple(descriptor for descriptor in own if descriptor is not None)
@@ -181,6 +185,7 @@ def _save(generation: Generation) -> SavedGeneration:
         is_silent=generation.is_silent,
         version=generation.version,
         app_version=generation.app_version,
+        figures=generation.figures,
     )
 
 
@@ -219,6 +224,7 @@ def _restore(saved: SavedGeneration) -> Generation:
     generation.is_silent = saved.is_silent
     generation.version = saved.version
     generation.app_version = saved.app_version
+    generation.figures = saved.figures
     return generation
 
 

@@ -18,6 +18,7 @@ class Survey:
         self._clock = clock
         self._asked: list[Generation] = []
         self._until: float | None = None  #: None: nobody has asked
+        self._has_figures = False  #: whether this round asks for them, too
         #: The number of the last round, which its answers bear.
         self.number = 0
 
@@ -36,16 +37,17 @@ class Survey:
         """Seconds until they have had their time; None: nobody has asked."""
         return None if self._until is None else max(0.0, self._until - self._clock.now())
 
-    def begin(self) -> None:
-        """Ask all that can answer, unless that is done already."""
-        if self.is_under_way:
+    def begin(self, *, wants_figures: bool = False) -> None:
+        """Ask all that can answer, unless that is done already; once more for more than before."""
+        if self.is_under_way and (self._has_figures or not wants_figures):
             return
+        self._has_figures = wants_figures
         self.number += 1
         self._until = self._clock.now() + PATIENCE
         self._asked = [each for each in self._generations.with_listener if snapshot.is_asked(each)]
         for generation in self._asked:
             if not generation.channel.has_output:  # or the questions would pile up
-                generation.channel.send(messages.Look(self.number))
+                generation.channel.send(messages.Look(self.number, wants_figures))
 
     def end(self) -> None:
         """Let the next who asks begin another round."""

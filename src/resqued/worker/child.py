@@ -128,12 +128,16 @@ class _Observer:
         self._has_begun = True
         report.work_begun()
 
-    def job_started(self, name: str) -> None:
+    def job_started(self, name: str, queue: str = "") -> None:
         """Called before each job, in the worker or in the process of its jobs."""
         if not self._has_begun:
             self.work_begun()
         self._follow_log()
-        report.job_started(name)
+        report.job_started(name, queue)
+
+    def job_ended(self, outcome: str) -> None:
+        """Called with what has become of it, likewise, by everybody who knows."""
+        report.job_ended(outcome)
 
     def stood_by(self) -> None:
         """Called in a process that was forked ahead: the log may have been moved since then."""

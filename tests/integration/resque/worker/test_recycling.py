@@ -26,9 +26,12 @@ class Listener:
     def work_begun(self):
         """Be told, and say nothing."""
 
-    def job_started(self, name):
+    def job_started(self, name, queue):
         """Note it."""
         self._note("started", name)
+
+    def job_ended(self, outcome):
+        """Be told, and say nothing."""
 
     def job_finished(self):
         """Note it."""

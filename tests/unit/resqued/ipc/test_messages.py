@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from resqued.figures import JobTally
 from resqued.ipc import messages
 from resqued.ipc.messages import (
     MAJOR,
@@ -30,6 +31,7 @@ def built(kind: type[T]) -> st.SearchStrategy[T]:
 
 
 st.register_type_strategy(SlotSight, built(SlotSight))
+st.register_type_strategy(JobTally, built(JobTally))
 
 anything = st.one_of(*map(built, TYPES))
 

@@ -5,6 +5,7 @@ from math import inf, nan
 
 import pytest
 
+from resqued.figures import BUCKETS, CUT_OFF, FAILED, PERFORMED
 from resqued.worker.board import Board, JobInHand
 from tests.support.clock import HandTurnedClock
 from tests.support.forks import in_child
@@ -65,7 +66,7 @@ def test_any_name(board: Board, name: str):
 @pytest.mark.parametrize("length", [-2, -1, 0, 501, 32767])
 def test_a_page_that_the_application_has_written_over(board: Board, since: float, length: int):
     """A listener survives whatever its workers do."""
-    board._words.write(since, length, b"\xff" * 500, 2**63 - 1)
+    board._words.write(since, length, b"\xff" * 500, 2**63 - 1, length, b"\xff" * 200, 0)
     job = board.read()
     assert job is None or job.since <= 100.0
 
@@ -76,3 +77,43 @@ def test_a_worker_killed_while_it_wrote(board: Board):
     job = board.read()
     assert job is not None
     assert job.name == ""
+
+
+# --- what is counted
+
+
+def test_each_job_is_counted_once_by_class_queue_and_outcome(board: Board, clock: HandTurnedClock):
+    """Whichever process counts it, and however often it is told."""
+    board.job_started("A", "mail")
+    clock.turn(2)
+    in_child(lambda: board.job_ended(PERFORMED))
+    board.job_ended(CUT_OFF)
+    assert board.read() is not None
+    board.job_finished()
+    board.job_ended(FAILED)
+    (tally,) = board.ledger.read()
+    assert (tally.queue, tally.job, tally.seconds) == ("mail", "A", 2.0)
+    assert (tally.performed, tally.failed, tally.cut_off) == (1, 0, 0)
+    assert tally.runs == tuple(int(limit == 5.0) for limit in BUCKETS)
+
+
+def test_a_job_that_its_worker_has_died_with_is_cut_off(board: Board):
+    """Its listener counts it; unless it had come to its end before."""
+    in_child(lambda: board.job_started("A", "mail"))
+    board.worker_ended()
+    board.worker_ended()
+    in_child(lambda: board.job_started("A", "mail"))
+    in_child(lambda: board.job_ended(FAILED))
+    board.worker_ended()
+    (tally,) = board.ledger.read()
+    assert (tally.performed, tally.failed, tally.cut_off) == (0, 1, 1)
+
+
+@pytest.mark.parametrize("since", [nan, inf, -inf, 1e300])
+def test_a_page_that_was_written_over_is_counted_all_the_same(board: Board, since: float):
+    """As no impossible time."""
+    board._words.write(since, 1, b"\xff" * 500, 1, 1, b"\xff" * 200, 0)
+    board.worker_ended()
+    (tally,) = board.ledger.read()
+    assert tally.cut_off == 1
+    assert 0 <= tally.seconds <= 100

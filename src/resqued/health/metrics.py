@@ -1,0 +1,158 @@
+"""A sample as Prometheus wants it (docs/health.md has every name)."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+)
+
+from resqued.backlog.model import Backlog
+from resqued.control.status import PoolFigures, PoolStatus, WorkerState
+from resqued.figures import OTHERS, OUTCOMES
+from resqued.health.sample import Sample
+from resqued.health.server import Page
+
+_MODES = ("working", "paused", "stopping")
+_STATES = ("booting", "owner", "fallback", "superseded", "leaving", "orphaned")
+#: Queues that are shown by name; who names them is whoever may push.
+_MOST_QUEUES = 1000
+
+
+class Metrics:
+    """The page of metrics, made anew for each request."""
+
+    def __init__(self, take: Callable[[], Sample]) -> None:
+        self._take = take
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(self)
+
+    def page(self, accept: str) -> Page:
+        """Return what is the case now, as text or as OpenMetrics, by what is accepted."""
+        encode, kind = choose_encoder(accept)
+        return Page(encode(self._registry), kind=kind)
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield everything; called by the registry."""
+        sample = self._take()
+        yield _gauge("up", "Whether the master has answered", float(sample.status is not None))
+        yield _gauge("scrape_seconds", "What it took to find this out", sample.seconds)
+        if sample.status is not None:
+            yield from _of_pool(sample.status)
+        if sample.figures is not None:
+            yield from _of_jobs(sample.figures)
+            yield from _of_ends(sample.figures)
+        if sample.private is not None:
+            yield _private(sample.private)
+        yield _gauge("server_up", "Whether the queues' server answers", float(bool(sample.backlog)))
+        if sample.backlog is not None:
+            yield from _of_backlog(sample.backlog)
+
+
+def _of_pool(status: PoolStatus) -> Iterator[Metric]:
+    version = InfoMetricFamily("resqued_master", "The running master")
+    version.add_metric([], {"version": status.master.version, "pid": str(status.master.pid)})
+    yield version
+    yield _labelled(
+        ("mode", "What the master is about: 1 for one of them", "mode"),
+        {mode: float(mode == status.master.mode) for mode in _MODES},
+    )
+    states = Counter(generation.state for generation in status.generations)
+    yield _labelled(
+        ("generations", "Generations that have a process", "state"),
+        {state: float(states[state]) for state in {**dict.fromkeys(_STATES), **states}},
+    )
+    workers = Counter(worker.state for each in status.generations for worker in each.workers)
+    yield _labelled(
+        ("workers", "Workers of all generations, and places that wait for one", "state"),
+        {state.value: float(workers[state.value]) for state in WorkerState},
+    )
+    owner = next((each for each in status.generations if each.state == "owner"), None)
+    if owner is not None:
+        yield _gauge("generation", "Number of the generation that has the pool", owner.number)
+        configured = "Workers that it asks for"
+        yield _gauge("workers_configured", configured, owner.configured or 0)
+    silent = sum(generation.is_silent for generation in status.generations)
+    yield _gauge("listeners_silent", "Listeners that do not answer for long", silent)
+    yield CounterMetricFamily(
+        "resqued_listener_ends",
+        "Listeners that have ended untold, or could not start",
+        value=status.listener_ends.count,
+    )
+
+
+def _of_jobs(figures: PoolFigures) -> Iterator[Metric]:
+    jobs = CounterMetricFamily(
+        "resqued_jobs", "Jobs that have ended", labels=("queue", "job", "outcome")
+    )
+    times = HistogramMetricFamily(
+        "resqued_job_seconds", "How long jobs took", labels=("queue", "job")
+    )
+    limits = [*map(str, figures.buckets), "+Inf"]
+    for tally in figures.jobs:
+        kind = [_label(tally.queue), _label(tally.job)]
+        for outcome in OUTCOMES:
+            jobs.add_metric([*kind, outcome], getattr(tally, outcome))
+        if len(tally.runs) == len(limits):
+            so_far = [sum(tally.runs[: place + 1]) for place in range(len(limits))]
+            buckets = list(zip(limits, map(float, so_far), strict=True))
+            times.add_metric(kind, buckets, tally.seconds)
+    yield jobs
+    yield times
+
+
+def _of_ends(figures: PoolFigures) -> Iterator[Metric]:
+    ends = CounterMetricFamily("resqued_worker_ends", "Workers that have ended", labels=("reason",))
+    for tally in figures.ends:
+        ends.add_metric([_label(tally.reason)], tally.count)
+    yield ends
+    reloads = SummaryMetricFamily(
+        "resqued_reload_seconds", "Reloads that have ended", labels=("outcome",)
+    )
+    for reload in figures.reloads:
+        reloads.add_metric([_label(reload.outcome)], reload.count, reload.seconds)
+    yield reloads
+
+
+def _of_backlog(backlog: Backlog) -> Iterator[Metric]:
+    depths = {_label(queue.name): float(queue.depth) for queue in backlog.queues[:_MOST_QUEUES]}
+    rest = backlog.queues[_MOST_QUEUES:]
+    if rest:
+        depths[OTHERS] = float(sum(queue.depth for queue in rest))
+    yield _labelled(("queue_jobs", "Jobs that wait", "queue"), depths)
+    yield _labelled(
+        ("queue_oldest_seconds", "For how long, at least, the first job has waited", "queue"),
+        {_label(q.name): q.head_age or 0.0 for q in backlog.queues[:_MOST_QUEUES]},
+    )
+    if backlog.failed is not None:
+        yield _gauge("failure_records", "Failure records on the server", backlog.failed)
+
+
+def _private(private: dict[str, int]) -> Metric:
+    what = ("private_memory_bytes", "Memory that no other process has", "role")
+    return _labelled(what, {role: float(size) for role, size in private.items()})
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"resqued_{name}", text, value=value)
+
+
+def _labelled(what: tuple[str, str, str], values: dict[str, float]) -> Metric:
+    """Return a gauge with one label: its name, its text, the label; a value for each."""
+    name, text, label = what
+    family = GaugeMetricFamily(f"resqued_{name}", text, labels=(label,))
+    for value, number in values.items():
+        family.add_metric([value], number)
+    return family
+
+
+def _label(text: str) -> str:
+    """Return a text that any encoding takes."""
+    return text.encode(errors="backslashreplace").decode()

@@ -1,0 +1,120 @@
+"""The HTTP side: which page belongs to a path, and who may hold a connection for how long."""
+
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+#: Seconds that a client may take for each part of its request, and between two of them.
+PATIENCE = 10.0
+#: Clients at a time; for one more, who is there for longest is sent away.
+MAX_CLIENTS = 32
+
+TEXT = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What is answered."""
+
+    body: bytes
+    status: HTTPStatus = HTTPStatus.OK
+    kind: str = TEXT  #: its content type
+
+
+#: Makes a page from the ``Accept`` header of the request, in a thread of the client's own.
+Author = Callable[[str], Page]
+
+
+class HealthServer(ThreadingHTTPServer):
+    """Serves some pages, each client in a thread; leaves when all have had their answers."""
+
+    daemon_threads = False  # ``server_close`` waits for them
+
+    def __init__(
+        self, listening: socket.socket, pages: Mapping[str, Author], is_over: Callable[[], bool]
+    ) -> None:
+        """Serve ``pages`` by path at ``listening``, until ``is_over``; asked twice a second."""
+        super().__init__(("", 0), _Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listening
+        self.pages = pages
+        self._is_over = is_over
+        self._lock = threading.Lock()
+        self._clients: dict[socket.socket, None] = {}  #: the oldest first
+        self._is_leaving = False
+
+    def service_actions(self) -> None:
+        """Leave when it is over; part of ``serve_forever``."""
+        if not self._is_leaving and self._is_over():
+            self._is_leaving = True
+            threading.Thread(target=self.shutdown, daemon=True).start()  # which waits for this loop
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Take a client in, and send another away for it if there are too many."""
+        with self._lock:
+            if len(self._clients) >= MAX_CLIENTS:
+                oldest = next(iter(self._clients))
+                del self._clients[oldest]
+                _cut(oldest)
+            self._clients[request] = None
+        super().process_request(request, client_address)
+
+    def close_request(self, request: Any) -> None:
+        """Forget a client that has left."""
+        with self._lock:
+            self._clients.pop(request, None)
+        super().close_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: who has left in the middle, or was sent away, is no news."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One client, and one request of its: none is kept that would hold up who must leave."""
+
+    server: HealthServer
+    server_version = "resqued"
+    sys_version = ""
+    timeout = PATIENCE
+    error_content_type = TEXT
+    error_message_format = "%(code)d %(message)s\n"
+
+    def do_GET(self) -> None:
+        """Answer with a page."""
+        page = self._page()
+        self._begin(page)
+        self.wfile.write(page.body)
+
+    def do_HEAD(self) -> None:
+        """Answer with what stands above a page."""
+        self._begin(self._page())
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - likewise
+        """Say nothing: probes come every few seconds."""
+
+    def _page(self) -> Page:
+        author = self.server.pages.get(self.path.partition("?")[0])
+        if author is None:
+            known = ", ".join(self.server.pages)
+            text = f"There is no such page; there are {known}\n"
+            return Page(text.encode(), HTTPStatus.NOT_FOUND)
+        return author(self.headers.get("Accept", ""))
+
+    def _begin(self, page: Page) -> None:
+        self.send_response(page.status)
+        self.send_header("Content-Type", page.kind)
+        self.send_header("Content-Length", str(len(page.body)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+
+
+def _cut(client: socket.socket) -> None:
+    """End a connection under the thread that serves it."""
+    try:
+        client.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass  # it has left in this moment
