@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import json
+import math
 import os
 import resource
 import signal
@@ -17,6 +18,8 @@ from resqued.clock import MonotonicClock
 from resqued.config.errors import ConfigError
 from resqued.config.loader import load
 from resqued.control.protocol import RefusedError, parse_request
+from resqued.health.place import HealthPlace, HealthPlaceError
+from resqued.health.server import Handler, HealthServer, Page
 from resqued.ipc import messages
 from resqued.ipc.channel import Channel
 from resqued.ipc.messages import (
@@ -36,6 +39,7 @@ from resqued.master.state import SCHEMA, SavedGeneration, SavedState, SavedWorke
 from resqued.process.holder import HolderError, find_holder
 from resqued.worker.board import Board
 from resqued.worker.gate import Gate
+from resqued.worker.ledger import Ledger
 from tests.fuzz.target import LIMIT, HangError, Target
 
 _LINES = tuple(
@@ -101,6 +105,36 @@ def _control(raw: bytes) -> None:
         request = parse_request(raw)
         assert isinstance(request.verb, str)
         assert request.number("reload") >= 0
+
+
+def _ledger(raw: bytes) -> None:
+    """Whatever a worker's code has written over its memory, its listener reads counts."""
+    ledger = Ledger()
+    ledger._memory[: len(raw)] = raw[: len(ledger._memory)]
+    for tally in ledger.read():
+        assert min(tally.performed, tally.failed, tally.cut_off, *tally.runs) >= 0
+        assert 0 <= tally.seconds < math.inf
+        f"{tally.queue}{tally.job}".encode()
+    ledger.close()
+
+
+def _health_place(raw: bytes) -> None:
+    """Only HealthPlaceError; what is read is written the same."""
+    with suppress(HealthPlaceError):
+        place = HealthPlace.parse(raw.decode("utf-8", "surrogateescape"))
+        assert HealthPlace.parse(str(place)) == place
+
+
+def _http(raw: bytes) -> None:
+    """A client of the health pages may send what it likes."""
+    ours, theirs = socket.socketpair()
+    theirs.settimeout(1)
+    listening = socket.socketpair()
+    pages = {"/livez": lambda _accept: Page(b"well\n")}
+    with listening[1], HealthServer(listening[0], pages, lambda: False) as server, ours, theirs:
+        theirs.sendall(raw[:100_000])
+        theirs.shutdown(socket.SHUT_WR)
+        Handler(ours, ("127.0.0.1", 1), server)
 
 
 def _pidfile(raw: bytes) -> None:
@@ -250,6 +284,13 @@ queue(names, count=-1)
     )
 )
 
+_HTTP = (
+    b"GET /livez HTTP/1.1\r\nHost: a\r\nAccept: text/plain\r\n\r\n",
+    b"HEAD /livez?a=1 HTTP/1.0\r\n\r\n",
+    b"GET /nothing\r\n",
+    b"POST /livez HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nabc",
+)
+
 TARGETS = (
     Target("message", _LINES, _message),
     Target("channel", _LINES, _channel),
@@ -258,6 +299,9 @@ TARGETS = (
         "state", (_STATE.encode(), json.dumps(asdict(_STATE), default=_of_enum).encode()), _state
     ),
     Target("control", _REQUESTS, _control),
+    Target("ledger", (bytes(5000), b"\xff" * 5000), _ledger),
+    Target("health_place", (b"9100", b"127.0.0.1:0", b"[::1]:9100", b"host:65535"), _health_place),
+    Target("http", _HTTP, _http),
     Target("pidfile", (b"4711\n", b"1", b"0", b"-1", b"99999999999", b"12 34"), _pidfile),
     Target("config", _CONFIGS, _config),
 )

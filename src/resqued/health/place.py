@@ -39,7 +39,8 @@ class HealthPlace:
         name = host[1:-1] if is_bracketed else host
         if not (port.isascii() and port.isdigit() and len(port) < 6 and int(port) < 65536):
             raise HealthPlaceError(f"HOST:PORT needs a port from 0 to 65535, not {text!r}")
-        if colon and not name:
+        is_name = name.isprintable() and not set(name) & set(" []/")
+        if (colon and not name) or not is_name or (is_bracketed and ":" not in name):
             raise HealthPlaceError(f"HOST:PORT needs a host, or only the port, not {text!r}")
         return cls(name or LOOPBACK, int(port))
 

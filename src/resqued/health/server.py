@@ -38,7 +38,7 @@ class HealthServer(ThreadingHTTPServer):
         self, listening: socket.socket, pages: Mapping[str, Author], is_over: Callable[[], bool]
     ) -> None:
         """Serve ``pages`` by path at ``listening``, until ``is_over``; asked twice a second."""
-        super().__init__(("", 0), _Handler, bind_and_activate=False)
+        super().__init__(("", 0), Handler, bind_and_activate=False)
         self.socket.close()
         self.socket = listening
         self.pages = pages
@@ -73,7 +73,7 @@ class HealthServer(ThreadingHTTPServer):
         """Say nothing: who has left in the middle, or was sent away, is no news."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     """One client, and one request of its: none is kept that would hold up who must leave."""
 
     server: HealthServer

@@ -11,9 +11,8 @@ from resqued.figures import CUT_OFF
 from resqued.process.shared import SharedWords
 from resqued.worker.ledger import Ledger
 
-#: The moment, the name's length or -1 for no job, the name, how many jobs have begun here, the
-#: length of the queue's name, that name, and how many jobs were counted.
-_LAYOUT = "dh500sqh200sq"
+#: The moment, the name's length or -1 for no job, the name, and the same of the queue.
+_LAYOUT = "dh500sh200s"
 _MOST = 500
 _MOST_QUEUE = 200
 _NO_JOB = -1
@@ -39,38 +38,36 @@ class Board:
         self._clock = clock
         self.ledger = Ledger()
         self._words = SharedWords(_LAYOUT)
-        self._words.write(0.0, _NO_JOB, b"", 0, 0, b"", 0)
+        #: What this process has written last: the job's number, queue and name, and the moment.
+        self._own = (0, "", "", 0.0)
+        self._words.write(0.0, _NO_JOB, b"", 0, b"")
 
     def job_started(self, name: str, queue: str = "") -> None:
         """Tell of a job, in the worker or in the process of its jobs."""
+        number, now = self.ledger.begin(), self._clock.now()
+        self._own = number, queue, name, now
         text = name.encode(errors="replace")[:_MOST]
         place = queue.encode(errors="replace")[:_MOST_QUEUE]
-        begun, counted = self._counts
-        self._words.write(self._clock.now(), len(text), text, begun + 1, len(place), place, counted)
+        self._words.write(now, len(text), text, len(place), place)
 
     def job_ended(self, outcome: str) -> None:
         """Count the job in hand, likewise, unless it was counted before: by whom does not matter.
 
         ``outcome`` is one of ``figures.OUTCOMES``. It stays in hand: its record is to be written.
         """
-        found = self._words.read()
-        if found is None:
+        if self.ledger.is_even:
             return
-        since, length, text, begun, queue_length, queue, counted = found[1]
-        if length == _NO_JOB or counted == begun:
-            return
-        self._words.write(since, length, text, begun, queue_length, queue, begun)
-        self.ledger.count(
-            _text(queue, queue_length),
-            _text(text, length),
-            outcome,
-            self._clock.now() - self._possible(since),
-        )
+        number, queue, name, since = self._own
+        if number != self.ledger.begun:  # another process has told of it
+            job = self.read()
+            if job is None:
+                return
+            queue, name, since = job.queue, job.name, job.since
+        self.ledger.end(queue, name, outcome, self._clock.now() - since)
 
     def job_finished(self) -> None:
         """Tell that there is none any more; likewise."""
-        begun, counted = self._counts
-        self._words.write(0.0, _NO_JOB, b"", begun, 0, b"", counted)
+        self._words.write(0.0, _NO_JOB, b"", 0, b"")
 
     def worker_ended(self) -> None:
         """Count the job that a worker had in hand when it ended; in the listener, once it has."""
@@ -78,8 +75,8 @@ class Board:
 
     @property
     def begun(self) -> int:
-        """How many jobs have begun, the one in hand included; 0 if that is just being written."""
-        return self._counts[0]
+        """How many jobs have begun, the one in hand included."""
+        return self.ledger.begun
 
     def read(self) -> JobInHand | None:
         """Return the job in hand, if there is one; in the listener.
@@ -89,26 +86,16 @@ class Board:
         found = next((words for _ in range(_LOOKS) if (words := self._words.read())), None)
         if found is None:
             return JobInHand(0, "", self._clock.now())
-        _, (since, length, text, begun, queue_length, queue, _) = found
+        number, (since, length, text, queue_length, queue) = found
         if length == _NO_JOB:
             return None
-        name, place = _text(text, length), _text(queue, queue_length)
-        return JobInHand(begun, name, self._possible(since), place)
+        began_at = max(0.0, min(self._clock.now(), since))  # whatever else may have written there
+        return JobInHand(number, _text(text, length), began_at, _text(queue, queue_length))
 
     def close(self) -> None:
         """Let go of it, in a process that it is not for: every fork would have to copy it."""
         self._words.close()
         self.ledger.close()
-
-    @property
-    def _counts(self) -> tuple[int, int]:
-        """How many jobs have begun, and how many were counted; 0 if that is just being written."""
-        found = self._words.read()
-        return (0, 0) if found is None else (found[1][3], found[1][6])
-
-    def _possible(self, since: float) -> float:
-        """Return a moment that has been, whatever else may have been written there."""
-        return max(0.0, min(self._clock.now(), since))
 
 
 def _text(raw: bytes, length: int) -> str:

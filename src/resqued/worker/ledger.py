@@ -7,28 +7,25 @@ job in one of its numbers already, and not yet in another.
 
 import mmap
 from math import isfinite
-from struct import Struct
 
 from resqued.figures import BUCKETS, OTHERS, OUTCOMES, JobTally, bucket_of
 
-#: Native, so that the processor moves each number as a whole.
-_WHOLE = Struct("@q")
-_REAL = Struct("@d")
-_WORD = _WHOLE.size
+_WORD = 8
 
 #: Pairs of queue and class for which there is room; the first row is that of all others.
 _ROWS = 64
-#: Bytes of the names, and where in a row what stands: their lengths, the names, the counts of the
-#: outcomes, of the run times, and the sum of those.
+#: Bytes of the names.
 _QUEUE, _JOB = 96, 192
-_NAMES_AT = 2 * _WORD
-_OUTCOMES_AT = _NAMES_AT + _QUEUE + _JOB
-_RUNS_AT = _OUTCOMES_AT + len(OUTCOMES) * _WORD
-_SECONDS_AT = _RUNS_AT + len(BUCKETS) * _WORD
-_ROW = _SECONDS_AT + _WORD
-#: Where stands how many rows are in use, and where the first begins.
-_USED_AT = 0
-_ROWS_AT = _WORD
+#: What stands where in a row, in words: the lengths of the names, the names, the counts of the
+#: outcomes, those of the run times, and the sum of these.
+_NAMES = 2
+_OUTCOMES = _NAMES + (_QUEUE + _JOB) // _WORD
+_RUNS = _OUTCOMES + len(OUTCOMES)
+_SECONDS = _RUNS + len(BUCKETS)
+_ROW = _SECONDS + 1
+#: Where stands how many jobs have begun, which of them was counted last, how many rows are in use;
+#: and where the first row begins.
+_BEGUN, _ENDED, _USED, _FIRST = range(4)
 
 
 class Ledger:
@@ -36,49 +33,71 @@ class Ledger:
 
     def __init__(self) -> None:
         """Raises OSError if there is no memory."""
-        self._memory = mmap.mmap(-1, _ROWS_AT + _ROWS * _ROW)
+        self._memory = mmap.mmap(-1, (_FIRST + _ROWS * _ROW) * _WORD)
+        # Native words, so that the processor moves each as a whole.
+        self._words = memoryview(self._memory).cast("q")
+        self._reals = memoryview(self._memory).cast("d")
         self._known: dict[tuple[str, str], int] = {}  #: where the row of each kind is
-        self._write_names(_ROWS_AT, OTHERS.encode(), OTHERS.encode())
-        self._put(_USED_AT, 1)
+        self._write_names(_FIRST, OTHERS.encode(), OTHERS.encode())
+        self._words[_USED] = 1
 
-    def count(self, queue: str, job: str, outcome: str, seconds: float) -> None:
-        """Count a job that has ended so, after so long; in the worker, or its job's process."""
+    @property
+    def begun(self) -> int:
+        """How many jobs have begun."""
+        return self._words[_BEGUN]
+
+    @property
+    def is_even(self) -> bool:
+        """Whether the job that has begun last was counted."""
+        return self._words[_ENDED] == self._words[_BEGUN]
+
+    def begin(self) -> int:
+        """Note that another job begins; in the worker, or its job's process. Returns which."""
+        number = self._words[_BEGUN] + 1
+        self._words[_BEGUN] = number
+        return number
+
+    def end(self, queue: str, job: str, outcome: str, seconds: float) -> None:
+        """Count the job that has begun last: it has ended so, after so long; likewise."""
+        words = self._words
+        words[_ENDED] = words[_BEGUN]
         row = self._known.get((queue, job)) or self._row_of(queue, job)
-        self._add(row + _RUNS_AT + bucket_of(seconds) * _WORD)
-        total = _REAL.unpack_from(self._memory, row + _SECONDS_AT)[0]
-        _REAL.pack_into(self._memory, row + _SECONDS_AT, total + seconds)
-        self._add(row + _OUTCOMES_AT + OUTCOMES.index(outcome) * _WORD)
+        words[row + _RUNS + bucket_of(seconds)] += 1
+        self._reals[row + _SECONDS] += seconds
+        words[row + _OUTCOMES + OUTCOMES.index(outcome)] += 1
 
     def read(self) -> tuple[JobTally, ...]:
         """Return what is counted, in the listener; whatever the application may have written."""
-        used = min(max(self._get(_USED_AT), 0), _ROWS)
-        tallies = (self._tally(_ROWS_AT + number * _ROW) for number in range(used))
+        used = min(max(self._words[_USED], 0), _ROWS)
+        tallies = (self._tally(_FIRST + number * _ROW) for number in range(used))
         return tuple(tally for tally in tallies if any(tally.runs))
 
     def close(self) -> None:
         """Let go of it, in a process that it is not for."""
+        self._words.release()
+        self._reals.release()
         self._memory.close()
 
     def _row_of(self, queue: str, job: str) -> int:
         """Return the row of a kind, a new one if need be."""
         names = (_cut(queue, _QUEUE), _cut(job, _JOB))
         # A process of its jobs may have made rows since this one looked.
-        used = self._get(_USED_AT)
-        rows = range(_ROWS_AT + _ROW, _ROWS_AT + used * _ROW, _ROW)
+        used = min(self._words[_USED], _ROWS)
+        rows = range(_FIRST + _ROW, _FIRST + used * _ROW, _ROW)
         row = next((row for row in rows if self._names(row) == names), None)
         if row is None and used < _ROWS:
-            row = _ROWS_AT + used * _ROW
+            row = _FIRST + used * _ROW
             self._write_names(row, *names)
-            self._put(_USED_AT, used + 1)  # last: who is killed before that has made none
+            self._words[_USED] = used + 1  # last: who is killed before that has made none
         if row is None:
-            return _ROWS_AT  # nobody remembers these: they may be without number
+            return _FIRST  # nobody remembers these: they may be without number
         self._known[queue, job] = row
         return row
 
     def _tally(self, row: int) -> JobTally:
         queue, job = (name.decode(errors="replace") for name in self._names(row))
-        performed, failed, cut_off = self._numbers(row + _OUTCOMES_AT, len(OUTCOMES))
-        seconds: float = _REAL.unpack_from(self._memory, row + _SECONDS_AT)[0]
+        performed, failed, cut_off = self._numbers(row + _OUTCOMES, len(OUTCOMES))
+        seconds = self._reals[row + _SECONDS]
         return JobTally(
             queue=queue,
             job=job,
@@ -86,36 +105,26 @@ class Ledger:
             failed=failed,
             cut_off=cut_off,
             seconds=max(0.0, seconds) if isfinite(seconds) else 0.0,
-            runs=self._numbers(row + _RUNS_AT, len(BUCKETS)),
+            runs=self._numbers(row + _RUNS, len(BUCKETS)),
         )
 
     def _numbers(self, place: int, count: int) -> tuple[int, ...]:
-        return tuple(max(0, self._get(place + number * _WORD)) for number in range(count))
+        return tuple(max(0, number) for number in self._words[place : place + count])
 
     def _names(self, row: int) -> tuple[bytes, bytes]:
-        queue_length, job_length = self._get(row), self._get(row + _WORD)
-        queue, job = row + _NAMES_AT, row + _NAMES_AT + _QUEUE
+        queue_length, job_length = self._words[row], self._words[row + 1]
+        queue = (row + _NAMES) * _WORD
+        job = queue + _QUEUE
         return (
             self._memory[queue : queue + min(max(queue_length, 0), _QUEUE)],
             self._memory[job : job + min(max(job_length, 0), _JOB)],
         )
 
     def _write_names(self, row: int, queue: bytes, job: bytes) -> None:
-        self._put(row, len(queue))
-        self._put(row + _WORD, len(job))
-        start = row + _NAMES_AT
+        self._words[row], self._words[row + 1] = len(queue), len(job)
+        start = (row + _NAMES) * _WORD
         self._memory[start : start + len(queue)] = queue
         self._memory[start + _QUEUE : start + _QUEUE + len(job)] = job
-
-    def _add(self, place: int) -> None:
-        self._put(place, self._get(place) + 1)
-
-    def _get(self, place: int) -> int:
-        number: int = _WHOLE.unpack_from(self._memory, place)[0]
-        return number
-
-    def _put(self, place: int, number: int) -> None:
-        _WHOLE.pack_into(self._memory, place, number)
 
 
 def _cut(text: str, most: int) -> bytes:

@@ -17,8 +17,8 @@ def test_it_adds_up_by_queue_and_class():
     book = Ledger()
     assert book.read() == ()
     for outcome in (PERFORMED, PERFORMED, FAILED):
-        book.count("a", "Send", outcome, 0.25)
-    book.count("b", "Send", CUT_OFF, 100.0)
+        book.end("a", "Send", outcome, 0.25)
+    book.end("b", "Send", CUT_OFF, 100.0)
     assert counts(book) == {("a", "Send"): (2, 1, 0), ("b", "Send"): (0, 0, 1)}
     first = book.read()[0]
     assert first.seconds == 0.75
@@ -29,9 +29,9 @@ def test_processes_of_jobs_add_to_the_same_rows():
     """One after another, each with what it inherited of the rows at its fork."""
     book = Ledger()
     for _ in range(3):
-        in_child(lambda: book.count("a", "New", PERFORMED, 1.0))
-        book.count("b", "Own", PERFORMED, 1.0)
-        book.count("a", "New", FAILED, 1.0)
+        in_child(lambda: book.end("a", "New", PERFORMED, 1.0))
+        book.end("b", "Own", PERFORMED, 1.0)
+        book.end("a", "New", FAILED, 1.0)
     assert counts(book) == {("a", "New"): (3, 3, 0), ("b", "Own"): (3, 0, 0)}
 
 
@@ -39,7 +39,7 @@ def test_what_there_is_no_room_for_is_counted_together():
     """Who pushes jobs may invent classes without end: no memory grows, and none is lost."""
     book = Ledger()
     for number in range(1000):
-        book.count("a", f"Job{number}", PERFORMED, 0.0)
+        book.end("a", f"Job{number}", PERFORMED, 0.0)
     found = counts(book)
     assert len(found) == 64
     assert sum(performed for performed, _, _ in found.values()) == 1000
@@ -52,7 +52,7 @@ def test_any_name(name: str):
     """It is cut, and counted under the same name again."""
     book = Ledger()
     for _ in range(2):
-        book.count(name, name, PERFORMED, 1.0)
+        book.end(name, name, PERFORMED, 1.0)
     (tally,) = book.read()
     assert tally.performed == 2
 
@@ -60,7 +60,7 @@ def test_any_name(name: str):
 def test_memory_that_the_application_has_written_over():
     """It shows some numbers; nothing breaks."""
     book = Ledger()
-    book.count("a", "A", PERFORMED, 1.0)
+    book.end("a", "A", PERFORMED, 1.0)
     for noise in (b"\xff", b"\x7f", b"\x80", b"\x01"):
         book._memory[:] = noise * len(book._memory)
         for tally in book.read():
