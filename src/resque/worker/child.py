@@ -44,6 +44,12 @@ class _Step(Enum):
     KILLED = "killed"  #: it got KILL
 
 
+#: Seconds between two nudges of a process that got TERM. Python sees to a signal between two steps
+#: of its own: a TERM that arrives just before a system call, or in another thread, leaves the main
+#: thread waiting there, and only another signal, of no meaning to the job, wakes it.
+_NUDGE_EVERY = 0.2
+_NUDGE = Signals.SIGCONT
+
 #: Steps that another one will follow.
 _UNDER_WAY = (_Step.WAITING, _Step.ASKED, _Step.TERMINATED)
 #: Steps in which a child may still be done in time.
@@ -67,6 +73,7 @@ class JobChild:
         self._limits = limits
         self._step = _Step.NOT_BEGUN
         self._next_step_at = 0.0
+        self._nudge_at = 0.0
 
     @property
     def next_step_in(self) -> float | None:
@@ -74,6 +81,8 @@ class JobChild:
         steps = []
         if self._step in _UNDER_WAY:
             steps.append(max(0.0, self._next_step_at - self._clock.now()))
+        if self._step is _Step.TERMINATED:
+            steps.append(max(0.0, self._nudge_at - self._clock.now()))
         if self.deadline is not None and self._step in _AT_LARGE:
             steps.append(self.deadline.due_in)
         return min(steps, default=None)
@@ -89,13 +98,15 @@ class JobChild:
         if self.deadline is not None and self._step in _AT_LARGE and self.deadline.has_passed():
             self._move(_Step.ASKED, stack.PATIENCE)
             stack.ask(self.pid)
+        if self._step is _Step.TERMINATED and self._clock.now() >= self._nudge_at:
+            self._nudge(_NUDGE)
         if self._step is _Step.NOT_BEGUN or self._clock.now() < self._next_step_at:
             return
         match self._step:
             case _Step.WAITING | _Step.ASKED:
                 self._log_overrun()
                 self._move(_Step.TERMINATED, self._limits.term)
-                signals.send(self.pid, Signals.SIGTERM)
+                self._nudge(Signals.SIGTERM)
             case _Step.TERMINATED:
                 self._step = _Step.KILLED
                 signals.send(self.pid, Signals.SIGKILL)
@@ -139,6 +150,11 @@ class JobChild:
                     "stack": where.rstrip(),
                 },
             )
+
+    def _nudge(self, number: Signals) -> None:
+        """Signal the process, and again after a while."""
+        signals.send(self.pid, number)
+        self._nudge_at = self._clock.now() + _NUDGE_EVERY
 
     def _move(self, step: _Step, seconds: float) -> None:
         self._step = step

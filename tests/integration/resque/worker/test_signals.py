@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from signal import Signals
 
@@ -263,3 +264,26 @@ def test_no_room_for_a_process(start_worker, held_job, application, latch, monke
     held_job.may_go_on.open()
     assert worker.wait() == 0
     assert worker.log.count("Cannot fork, trying again: ") == 1
+
+
+@pytest.mark.parametrize("number", ENDINGS)
+def test_a_job_is_interrupted_also_where_the_signal_has_missed_its_wait(
+    number, application, start_worker, store, latch
+):
+    """As when it comes just before a system call; here it goes to another thread."""
+    has_begun, never = latch(), latch()
+
+    @application.job(queue="q", name="Deaf")
+    def perform():
+        threading.Thread(target=never.wait, daemon=True).start()
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        has_begun.open()
+        never.wait()
+
+    application.enqueue_to("q", "Deaf")
+    worker = start_worker("q", term_timeout=waiting.PATIENCE)
+    has_begun.wait()
+    worker.signal(number)
+    assert worker.wait() == 0
+    (record,) = store.failures()
+    assert (record["exception"], record["error"]) == ("Resque::TermException", "SIGTERM")
