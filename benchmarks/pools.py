@@ -1,8 +1,9 @@
-"""How quickly pools start and reload, and what they cost when idle.
+"""How quickly pools start and reload, and what they cost when idle, or looked at all the time.
 
     python benchmarks/pools.py reload --workers 20 --times 5
     python benchmarks/pools.py start --workers 20 --times 5
     python benchmarks/pools.py idle --workers 500 --seconds 60
+    python benchmarks/pools.py watched --workers 100 --seconds 60
 
 Each starts `resqued --embedded` with workers that have nothing to do, and looks at /proc (Linux).
 `--json` prints what was measured as JSON. Compare ratios within one run: times are the machine's.
@@ -25,6 +26,10 @@ from dataclasses import asdict, dataclass
 
 from rich.console import Console
 from rich.table import Table
+
+from resqued.clock import MonotonicClock
+from resqued.control import client
+from resqued.control.status import read_pool
 
 #: Seconds between two looks, and until whatever is waited for must be there.
 PERIOD = 0.003
@@ -56,11 +61,15 @@ class Pool:
 
     def __init__(self, folder: pathlib.Path, count: int) -> None:
         self.count = count
+        self.control = str(folder / "control")
         (folder / "pool.py").write_text(f"worker_pool({count}, 'a', interval=5)\n")
         self._log = (folder / "log").open("wb")
         self.began = time.monotonic()
         self.master = subprocess.Popen(
-            [sys.executable, "-P", "-m", "resqued", "--embedded", str(folder / "data"), "pool.py"],
+            [
+                *(sys.executable, "-P", "-m", "resqued", "--embedded", str(folder / "data")),
+                *("--control", self.control, "pool.py"),
+            ],
             cwd=folder,
             stdout=self._log,
             stderr=self._log,
@@ -154,20 +163,52 @@ def measure_idle(options: argparse.Namespace) -> dict[str, object]:
     with running(options.workers) as pool:
         look = pool.wait_until_complete()
         started = time.monotonic() - pool.began
-        pids = {"master": pool.master.pid, "listener": next(iter(look.listeners))}
-        before, began = {name: _cpu(pid) for name, pid in pids.items()}, time.monotonic()
-        time.sleep(options.seconds)
-        lasted = time.monotonic() - began
-        used = {name: (_cpu(pid) - before[name]) / lasted * 100 for name, pid in pids.items()}
+        used = _usage(pool, look, options.seconds, lambda: None)
         memory = _private_memory(look.working)
     return {
         "workers": options.workers,
         "seconds to start": started,
-        "idle seconds": lasted,
-        **{f"{name}, % of a core": percent for name, percent in used.items()},
-        "both, % of a core": sum(used.values()),
+        "idle seconds": options.seconds,
+        **used,
         "PSS of a worker, MB": memory,
     }
+
+
+def measure_watched(options: argparse.Namespace) -> dict[str, object]:
+    """Ask a complete pool for its status once a second, and see what the same two use."""
+    clock = MonotonicClock()
+    took = []
+    with running(options.workers) as pool:
+        look = pool.wait_until_complete()
+
+        def ask() -> None:
+            began = time.monotonic()
+            status = read_pool(client.ask(pool.control, "status", clock))
+            took.append(time.monotonic() - began)
+            assert len(status.generations[0].workers) == options.workers
+
+        used = _usage(pool, look, options.seconds, ask)
+    return {
+        "workers": options.workers,
+        "requests": len(took),
+        "median ms of an answer": statistics.median(took) * 1000,
+        **used,
+    }
+
+
+def _usage(
+    pool: Pool, look: Look, seconds: float, every_second: Callable[[], None]
+) -> dict[str, float]:
+    """Do something once a second, and return what master and listener use of a core meanwhile."""
+    pids = {"master": pool.master.pid, "listener": next(iter(look.listeners))}
+    before, began = {name: _cpu(pid) for name, pid in pids.items()}, time.monotonic()
+    for second in range(int(seconds)):
+        every_second()
+        time.sleep(max(0.0, began + second + 1 - time.monotonic()))
+    lasted = time.monotonic() - began
+    used = {name: (_cpu(pid) - before[name]) / lasted * 100 for name, pid in pids.items()}
+    shown = {f"{name}, % of a core": percent for name, percent in used.items()}
+    return {**shown, "both, % of a core": sum(used.values())}
 
 
 @contextmanager
@@ -222,13 +263,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("reload", "start", "idle"))
+    parser.add_argument("what", choices=("reload", "start", "idle", "watched"))
     parser.add_argument("--workers", type=int, default=20)
     parser.add_argument("--times", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    measures = {"reload": measure_reload, "start": measure_start, "idle": measure_idle}
+    measures = {
+        "reload": measure_reload,
+        "start": measure_start,
+        "idle": measure_idle,
+        "watched": measure_watched,
+    }
     measured = measures[options.what](options)
     if options.json:
         print(json.dumps(measured))

@@ -139,7 +139,7 @@ class Master:
 
     def _stranger_ended(self, status: ExitStatus) -> bool:
         """Take in the end of an adopted process, or of a probe; True if that found all well."""
-        if self._health.has_ended(status):
+        if self._health.takes_in(status):
             return False
         replacement = self._replacement
         if replacement is None or status.pid != replacement.pid:

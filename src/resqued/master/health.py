@@ -53,8 +53,8 @@ class HealthProcess:
             log.error(text, error, extra=fields)  # noqa: TRY400 - the line says all
             self._backoff.ended(expected=False)
 
-    def has_ended(self, status: ExitStatus) -> bool:
-        """Take in the end of a process, if it is this one."""
+    def takes_in(self, status: ExitStatus) -> bool:
+        """Take in the end of a process if it is this one; whether it is."""
         if status.pid != self._pid:
             return False
         self._pid = None
