@@ -1,7 +1,7 @@
 """A sample as Prometheus wants it (docs/health.md has every name)."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
@@ -21,7 +21,8 @@ from resqued.health.sample import Sample
 from resqued.health.server import Page
 
 _MODES = ("working", "paused", "stopping")
-_STATES = ("booting", "owner", "fallback", "superseded", "leaving", "orphaned")
+_WORKER_STATES = tuple(state.value for state in WorkerState)
+_GENERATION_STATES = ("booting", "owner", "fallback", "superseded", "leaving", "orphaned")
 #: Queues that are shown by name; who names them is whoever may push.
 _MOST_QUEUES = 1000
 
@@ -67,12 +68,12 @@ def _of_pool(status: PoolStatus) -> Iterator[Metric]:
     states = Counter(generation.state for generation in status.generations)
     yield _labelled(
         ("generations", "Generations that have a process", "state"),
-        {state: float(states[state]) for state in {**dict.fromkeys(_STATES), **states}},
+        _all_of(_GENERATION_STATES, states),
     )
     workers = Counter(worker.state for each in status.generations for worker in each.workers)
     yield _labelled(
         ("workers", "Workers of all generations, and places that wait for one", "state"),
-        {state.value: float(workers[state.value]) for state in WorkerState},
+        _all_of(_WORKER_STATES, workers),
     )
     owner = next((each for each in status.generations if each.state == "owner"), None)
     if owner is not None:
@@ -133,6 +134,11 @@ def _of_backlog(backlog: Backlog) -> Iterator[Metric]:
     )
     if backlog.failed is not None:
         yield _gauge("failure_records", "Failure records on the server", backlog.failed)
+
+
+def _all_of(known: Iterable[str], found: Counter[str]) -> dict[str, float]:
+    """Return a value for each state, also for those that nobody is in."""
+    return {state: float(found[state]) for state in (*known, *(found.keys() - set(known)))}
 
 
 def _private(private: dict[str, int]) -> Metric:

@@ -30,6 +30,7 @@ def part(title: str, parent: int) -> Part:
         ("ffmpeg -i a.wav", JOB, "job", "job 99: ffmpeg -i a.wav"),
         ("resqued-0.1.0 canary", LISTENER, "canary", "canary 99: resqued-0.1.0 canary"),
         ("resqued-0.1.0 recovery", MASTER, "recovery", "recovery 99: resqued-0.1.0 recovery"),
+        ("resqued-0.1.0 health a:1", MASTER, "health", "health 99: resqued-0.1.0 health a:1"),
         ("sleep 1000", MASTER, "other", "other 99: sleep 1000"),
         ("", MASTER, "other", "other 99: "),
     ],
