@@ -17,6 +17,7 @@ _COMMANDS = {
     "status": "status",
     "plan": "plan",
     "reload": "reload",
+    "stacks": "stacks",
     **dict.fromkeys(("pause", "resume", "stop", "restart", "reexec", "reopen-logs"), _VERBS),
 }
 

@@ -30,6 +30,7 @@ To see and steer a running one (resqued COMMAND --help says more):
     resqued reload [--wait [--timeout SECONDS]]
     resqued plan [--json] resqued-config-files...
     resqued pause | resume | stop [--now] | restart WORKER | reexec | reopen-logs
+    resqued stacks WORKER [--json]
 
 To stop a running one, and wait until it is gone:
     resqued quit-and-wait PIDFILE [--grace-period SECONDS] [--quiet]

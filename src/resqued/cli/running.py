@@ -30,6 +30,12 @@ class Pool:
         return client.ask(self.path, verb, self.clock, **fields)
 
 
+#: A pid is less than this (pid_t).
+_MAX_PID = 2**31
+#: Digits of such a number.
+_MOST_DIGITS = 10
+
+
 @dataclass(frozen=True, slots=True)
 class Syntax:
     """How the command line of a command for a running pool looks like."""
@@ -51,6 +57,15 @@ class Call:
     def has(self, option: str) -> bool:
         """Whether an option was given."""
         return option in self.values
+
+    @property
+    def worker(self) -> int:
+        """The pid that the only word says. Raises UsageError if it is none."""
+        (word,) = self.words
+        is_number = word.isascii() and word.isdecimal() and len(word) <= _MOST_DIGITS
+        if not (is_number and 0 < int(word) < _MAX_PID):
+            raise UsageError(f"WORKER must be the pid of a worker, not {word!r:.200}")
+        return int(word)
 
 
 def run(syntax: Syntax, argv: Sequence[str], body: Callable[[Pool, Call], int | ExitCode]) -> int:

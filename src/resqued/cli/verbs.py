@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from resqued.cli import running
-from resqued.cli.arguments import UsageError
 from resqued.cli.output import say
 from resqued.cli.running import Call, Pool, Syntax
 from resqued.control.client import text_of
@@ -40,13 +39,10 @@ def _stop(pool: Pool, call: Call) -> str:
 
 
 def _restart(pool: Pool, call: Call) -> str:
-    (word,) = call.words
-    if not (word.isascii() and word.isdecimal()):
-        raise UsageError(f"WORKER must be the pid of a worker, not {word!r}")
-    answer = pool.ask("restart", worker=int(word))
+    answer = pool.ask("restart", worker=call.worker)
     if text_of(answer, "was") == "told":
-        return f"Worker {word} was told to leave already"
-    return f"Worker {word} leaves when its job is done; another one takes its place"
+        return f"Worker {call.worker} was told to leave already"
+    return f"Worker {call.worker} leaves when its job is done; another one takes its place"
 
 
 def _reexec(pool: Pool, _call: Call) -> str:

@@ -1,12 +1,17 @@
-"""A process's Python stack, for another one that asks for it by a signal."""
+"""A process's Python stack, for the one that keeps its job's time and asks for it by a signal.
+
+For whoever else looks at it, at any time, there is another signal (``dump``).
+"""
 
 import faulthandler
+import sys
 from signal import Signals
 
 from resqued.process import signals
+from resqued.process.condition import conditions
 
-#: The question. Ignored by default (signal(7)), so it harms no process that is not ready for it.
-_SIGNAL = Signals.SIGURG
+#: The question. SIGURG is that of those who look, where there are any (Linux).
+_SIGNAL = Signals.SIGRTMAX if sys.platform == "linux" else Signals.SIGURG
 #: Seconds that a process gets to answer, before anything else is done to it.
 PATIENCE = 0.2
 
@@ -20,8 +25,11 @@ def answer(file: int) -> None:
 
 
 def ask(pid: int) -> None:
-    """Have a process write its stacks, which takes milliseconds.
+    """Have a child that has not been reaped write its stacks, which takes milliseconds.
 
-    A TERM that is sent at once may come first: whichever thread the kernel likes takes a signal.
+    One that has no handler for it is not asked: it has become another program, say, which the
+    signal would end. A TERM that is sent at once may come first: whichever thread the kernel likes
+    takes a signal.
     """
-    signals.send(pid, _SIGNAL)
+    if sys.platform != "linux" or any(each.catches(_SIGNAL) for each in conditions(pid).values()):
+        signals.send(pid, _SIGNAL)

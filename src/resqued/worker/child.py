@@ -12,7 +12,7 @@ from resqued.config.hooks import run_hooks
 from resqued.config.model import Config, WorkerSpec
 from resqued.exit_codes import ExitCode
 from resqued.log import bind
-from resqued.process import kernel, lifeline, limits, signals, stack
+from resqued.process import dump, kernel, lifeline, limits, signals, stack
 from resqued.process.baton import Baton
 from resqued.process.title import set_title
 from resqued.worker.factory import DefaultFactory, Work
@@ -60,6 +60,7 @@ def run_worker(task: WorkerTask) -> int:
     # Before the worker registers: a Ruby worker prunes those of this host without "resque-<digit>".
     starting = f"resque-{__version__}: Starting"
     set_title(f"resqued-{__version__} canary" if task.is_canary else starting)
+    dump.answer()  # first of all: it is what hangs that somebody wants to look at
     worker = _build(task)
     if worker is None:
         return ExitCode.FAILED

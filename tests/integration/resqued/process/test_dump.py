@@ -1,0 +1,427 @@
+"""Stacks of other processes: what answers, what cannot, and that nothing is left of it."""
+
+import ctypes
+import faulthandler
+import fcntl
+import os
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from importlib import import_module
+from signal import Signals
+
+import pytest
+
+from resqued.clock import MonotonicClock
+from resqued.process import dump, stack
+from resqued.process.condition import conditions
+from resqued.process.dump import DumpError, DumpFile, HasEndedError, NotAllowedError
+from resqued.process.watch import ProcessWatch
+from tests.support.forks import in_child
+from tests.support.waiting import wait_until
+
+now = MonotonicClock().now
+#: A number that is no user's.
+STRANGER = 65533
+
+
+class Looked:
+    """A forked process that can be looked at, and the file that it answers in."""
+
+    def __init__(self, body: Callable[[], object], prepare: Callable[[], object] = tuple) -> None:
+        """Fork, and wait until it answers and is prepared."""
+        reader, writer = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                dump.answer()
+                prepare()
+                os.write(writer, b".")
+                body()
+            finally:
+                os._exit(0)
+        os.close(writer)
+        assert os.read(reader, 1) == b"."
+        os.close(reader)
+        self.watch = ProcessWatch(self.pid)
+
+    def file(self) -> DumpFile:
+        """Open the file, which must be there."""
+        found = DumpFile.of(self.watch)
+        assert found is not None
+        return found
+
+    @property
+    def has_file(self) -> bool:
+        """Whether it has a file to answer in."""
+        found = DumpFile.of(self.watch)
+        if found is not None:
+            found.close()
+        return found is not None
+
+    def stacks(self) -> str:
+        """Look once."""
+        with closing(self.file()) as file, file.alone(now):
+            return file.stacks(self.watch, now)
+
+    def wait_for(self, pattern: str) -> str:
+        """Look until the stacks have it, and return them."""
+
+        def look() -> str | None:
+            text = self.stacks()
+            return text if re.search(pattern, text) else None
+
+        return wait_until(look, f"{pattern} in its stacks") or ""
+
+    def stop(self) -> None:
+        """Have it do nothing, not even for a signal."""
+        self.watch.send(Signals.SIGSTOP)
+        wait_until(lambda: all(c.is_held for c in conditions(self.pid).values()), "the stop")
+
+    def close(self) -> None:
+        """End it."""
+        self.watch.send(Signals.SIGKILL)
+        os.waitpid(self.pid, 0)
+        self.watch.close()
+
+
+Start = Callable[..., Looked]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Fork a process that can be looked at and runs a function, once it is prepared by another."""
+    with ExitStack() as started:
+
+        def run(*bodies: Callable[[], object]) -> Looked:
+            made = Looked(*bodies)
+            started.callback(made.close)
+            return made
+
+        yield run
+
+
+def sleep() -> None:
+    """Wait in Python's own sleep."""
+    time.sleep(600)
+
+
+def sleep_in_c() -> None:
+    """Wait in C, where no Python handler ever runs; a signal ends each of its calls."""
+    sleep = ctypes.CDLL(None).sleep
+    while True:
+        sleep(600)
+
+
+def search() -> None:
+    """Be busy in C, with the interpreter's lock in hand."""
+    re.match(r"(a+)+$", "a" * 60 + "b")
+
+
+def wait_for_a_lock() -> None:
+    """Wait for what another thread has, and never gives."""
+    lock, is_taken = threading.Lock(), threading.Event()
+
+    def hold() -> None:
+        with lock:
+            is_taken.set()
+            sleep()
+
+    threading.Thread(target=hold, name="holder", daemon=True).start()
+    is_taken.wait()
+    with lock:
+        pass
+
+
+def handle(action: Callable[[], object]) -> None:
+    """Do something else at the question."""
+    signal.signal(dump.SIGNAL, lambda *_: action())
+
+
+def close_file() -> None:
+    """Close the file to answer in, as code does that closes all that it does not know."""
+    (path,) = dump._paths(ProcessWatch(os.getpid()))
+    os.close(int(os.path.basename(path)))
+
+
+@pytest.mark.parametrize("body", [sleep, sleep_in_c, search, wait_for_a_lock])
+def test_where_a_process_is(start: Start, body: Callable[[], object]):
+    """However it waits, it answers; the most recent call comes first."""
+    text = start(body).wait_for(f"in {body.__name__}\n")
+    assert re.search(r"hread 0x[0-9a-f]+ \(most recent call first\):\n  File ", text)
+    assert text.endswith("\n")
+    assert text.index(f" in {body.__name__}\n") < text.index(" in __init__\n")
+
+
+def test_all_threads(start: Start):
+    """Who holds the lock is seen beside who waits for it."""
+    text = start(wait_for_a_lock).wait_for(" in hold\n")
+    assert len(re.findall(r"hread 0x[0-9a-f]+ \(most recent call first\):", text)) == 2
+
+
+def test_two_hundred_looks(start: Start):
+    """Each is whole and alone; the file is empty afterwards, and no descriptor is left."""
+    looked = start(sleep)
+    first = looked.wait_for(" in sleep\n")
+    own, others = len(os.listdir("/proc/self/fd")), len(os.listdir(f"/proc/{looked.pid}/fd"))
+    for _ in range(200):
+        assert looked.stacks() == first
+    assert len(os.listdir("/proc/self/fd")) == own
+    assert len(os.listdir(f"/proc/{looked.pid}/fd")) == others
+    with closing(looked.file()) as file:
+        assert os.fstat(file._file).st_size == 0
+
+
+def test_looks_at_the_same_time(start: Start):
+    """They wait for each other, and each gets one whole answer."""
+    looked = start(sleep)
+    first = looked.wait_for(" in sleep\n")
+    found: list[str] = []
+    threads = [
+        threading.Thread(target=lambda: found.extend(looked.stacks() for _ in range(20)))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [first] * 80
+
+
+def test_what_is_forked_from_it(start: Start):
+    """It has handler and file at no cost, and answers for itself; its parent does not answer."""
+    reader, writer = os.pipe()
+
+    def fork() -> None:
+        pid = os.fork()
+        if pid == 0:
+            sleep()
+        os.write(writer, f"{pid}\n".encode())
+        os.waitpid(pid, 0)
+
+    parent = start(fork)
+    with closing(ProcessWatch(int(os.read(reader, 20)))) as child, closing(parent.file()) as file:
+        assert file.is_open_in(child)
+        with file.alone(now):
+            wait_until(lambda: " in sleep\n" in file.stacks(child, now), "where the child is")
+            assert " in sleep\n" not in file.stacks(parent.watch, now)
+        child.send(Signals.SIGKILL)
+    os.close(reader)
+    os.close(writer)
+
+
+def test_a_program_that_it_has_started(start: Start):
+    """It has neither file nor handler."""
+
+    def become() -> None:
+        os.execv("/bin/sleep", ["sleep", "600"])
+
+    looked = start(become)
+    wait_until(lambda: not looked.has_file, "another program")
+    assert not dump.is_forked_from(looked.watch, os.getpid())
+
+
+def test_a_file_that_was_closed(start: Start):
+    """It is seen that there was one; that of another worker is not taken for it."""
+    looked, other = start(sleep, close_file), start(sleep)
+    assert not looked.has_file
+    assert dump.is_forked_from(looked.watch, os.getpid())
+    with closing(other.file()) as file:
+        assert file.is_open_in(other.watch)
+        assert not file.is_open_in(looked.watch)
+
+
+def test_it_is_stopped(start: Start):
+    """It is not even signalled; when it goes on it answers."""
+    looked = start(sleep)
+    looked.wait_for(" in sleep\n")
+    looked.stop()
+    with pytest.raises(DumpError, match=r"^is stopped \(by SIGSTOP, or by a debugger\), and answ"):
+        looked.stacks()
+    assert not conditions(looked.pid)[looked.pid].awaits(dump.SIGNAL)
+    looked.watch.send(Signals.SIGCONT)
+    wait_until(lambda: not conditions(looked.pid)[looked.pid].is_held, "that it goes on")
+    assert " in sleep\n" in looked.stacks()
+
+
+def test_it_is_stopped_while_it_is_looked_at(start: Start):
+    """Before it could answer, which is said at once."""
+    looked = start(sleep, lambda: handle(lambda: os.kill(os.getpid(), Signals.SIGSTOP)))
+    with pytest.raises(DumpError, match=r"^is stopped "):
+        looked.stacks()
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_DFL, signal.SIG_IGN])
+def test_the_handler_was_taken_away(start: Start, handler: signal.Handlers):
+    """Nothing is sent."""
+    looked = start(sleep, lambda: signal.signal(dump.SIGNAL, handler))
+    with pytest.raises(
+        DumpError, match=r"^does not answer: its code has taken the handler of SIGURG away$"
+    ):
+        looked.stacks()
+
+
+def test_the_handler_is_another_one(start: Start, monkeypatch: pytest.MonkeyPatch):
+    """Which nobody can tell before; so it has its time."""
+    monkeypatch.setattr(dump, "PATIENCE", 0.1)
+    looked = start(sleep, lambda: handle(tuple))
+    with pytest.raises(
+        DumpError, match=r"^has not answered within 0.1 s \(state [SR]\); has its c"
+    ):
+        looked.stacks()
+
+
+def test_the_signal_is_blocked(start: Start, monkeypatch: pytest.MonkeyPatch):
+    """It waits; when that is over it answers again, and one look has one answer."""
+    monkeypatch.setattr(dump, "PATIENCE", 0.1)
+    both = {dump.SIGNAL, Signals.SIGUSR1}
+
+    def go_on_later() -> None:
+        signal.sigwait({Signals.SIGUSR1})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {dump.SIGNAL})
+        sleep()
+
+    looked = start(go_on_later, lambda: signal.pthread_sigmask(signal.SIG_BLOCK, both))
+    with pytest.raises(DumpError, match=r"^does not answer: its code has blocked SIGURG$"):
+        looked.stacks()
+    monkeypatch.undo()
+    looked.watch.send(Signals.SIGUSR1)
+    wait_until(lambda: not conditions(looked.pid)[looked.pid].blocks(dump.SIGNAL), "the mask")
+    assert looked.wait_for(" in sleep\n").count("Current thread") == 1
+
+
+def test_it_has_ended(start: Start):
+    """There is no file any more; who had it open before is told, too."""
+    looked = start(sleep)
+    with closing(looked.file()) as file:
+        looked.watch.send(Signals.SIGKILL)
+        wait_until(looked.watch.has_ended, "its end")
+        assert not looked.has_file
+        with pytest.raises(HasEndedError):
+            file.stacks(looked.watch, now)
+
+
+def test_it_ends_while_it_is_looked_at(start: Start):
+    """Nobody waits for a dead one."""
+    looked = start(sleep, lambda: handle(lambda: os._exit(0)))
+    with pytest.raises(HasEndedError):
+        looked.stacks()
+
+
+def test_somebody_else_looks_and_does_not_end(start: Start, monkeypatch: pytest.MonkeyPatch):
+    """It is not waited for without end."""
+    looked = start(sleep)
+    with closing(looked.file()) as one, closing(looked.file()) as other, one.alone(now):
+        monkeypatch.setattr(dump, "PATIENCE", 0.1)
+        with pytest.raises(DumpError, match=r"^is being looked at by somebody else$"):
+            other.alone(now).__enter__()
+
+
+def test_another_users(start: Start):
+    """It may not be looked at, which is said, by whoever may not."""
+    if os.getuid() != 0:
+        pytest.skip("only root can become somebody else")
+    looked = start(sleep)
+
+    def look() -> str:
+        os.setgid(STRANGER)
+        os.setuid(STRANGER)
+        with pytest.raises(NotAllowedError) as raised:
+            looked.stacks()
+        return str(raised.value)
+
+    assert in_child(look) == "cannot be looked at: Permission denied; has it changed its user?"
+
+
+def test_a_file_of_the_same_name_that_was_not_made_for_this(start: Start):
+    """Whoever may look at others could be made to empty any file; only a memfd is taken."""
+
+    def pretend() -> None:
+        close_file()
+        os.memfd_create("resqued-stacks")  # as any other file, it may not be sealed
+
+    looked = start(sleep, pretend)
+    assert len(list(dump._paths(looked.watch))) == 1
+    assert not looked.has_file
+
+
+def test_a_file_that_was_sealed(start: Start):
+    """It cannot be emptied, so it is not written to."""
+    looked = start(sleep)
+    with closing(looked.file()) as file:
+        os.pwrite(file._file, b"x", 0)
+        fcntl.fcntl(file._file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
+        with pytest.raises(
+            DumpError, match=r"^cannot be asked: its file is sealed \(Operation not"
+        ):
+            file.stacks(looked.watch, now)
+
+
+def test_no_room_for_the_file(monkeypatch: pytest.MonkeyPatch):
+    """The process works without, and nobody is answered."""
+
+    def refuse(*_: object) -> int:
+        raise OSError("no more files")
+
+    def body() -> bool:
+        monkeypatch.setattr(os, "memfd_create", refuse)
+        dump.answer()
+        return conditions(os.getpid())[os.getpid()].catches(dump.SIGNAL)
+
+    assert not in_child(body)
+
+
+def test_one_descriptor():
+    """It is closed in every program that a process starts."""
+
+    def body() -> tuple[int, bool]:
+        before = set(os.listdir("/proc/self/fd"))
+        dump.answer()
+        files = set(os.listdir("/proc/self/fd"))
+        (path,) = dump._paths(ProcessWatch(os.getpid()))
+        return len(files) - len(before), os.get_inheritable(int(os.path.basename(path)))
+
+    assert in_child(body) == (1, False)
+
+
+def test_the_other_question_has_its_own_answer(start: Start):
+    """Who keeps the time of a job is answered elsewhere, before a look and after it."""
+    reader, writer = os.pipe()
+    looked = start(sleep, lambda: stack.answer(writer))
+    for _ in range(2):
+        assert looked.wait_for(" in sleep\n").count("Current thread") == 1
+        stack.ask(looked.pid)
+        wait_until(lambda: b" in sleep\n" in os.read(reader, 1 << 16), "the other answer")
+    os.close(reader)
+    os.close(writer)
+
+
+def test_the_other_question_is_not_for_another_program(start: Start):
+    """Which it would end: a process that has become one is not asked."""
+    looked = start(lambda: os.execv("/bin/sleep", ["sleep", "600"]))
+    wait_until(lambda: not looked.has_file, "another program")
+    looked.stop()  # whatever is sent stays on its way
+    stack.ask(looked.pid)
+    assert not conditions(looked.pid)[looked.pid].awaits(Signals.SIGRTMAX)
+
+
+def test_a_module_that_takes_handlers_on_import(start: Start):
+    """What the application imports later does not make a process deaf."""
+    looked = start(sleep, lambda: import_module("readline"))
+    assert " in sleep\n" in looked.wait_for(" in sleep\n")
+
+
+def test_a_question_that_was_lost(start: Start, monkeypatch: pytest.MonkeyPatch):
+    """As one is while another question is being answered: it is asked again."""
+    monkeypatch.setattr(dump, "_AGAIN", 0.05)
+
+    def lose() -> None:
+        (path,) = dump._paths(ProcessWatch(os.getpid()))
+        file = int(os.path.basename(path))
+        faulthandler.unregister(dump.SIGNAL)
+        handle(lambda: faulthandler.register(dump.SIGNAL, file=file, chain=False))
+
+    assert " in sleep\n" in start(sleep, lose).wait_for(" in sleep\n")
