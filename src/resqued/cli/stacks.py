@@ -14,9 +14,9 @@ from resqued.config.display import one_line
 from resqued.control.status import PoolStatus, read_pool
 from resqued.errors import ResquedError
 from resqued.exit_codes import ExitCode
-from resqued.process import dump
+from resqued.process import dump_file
 from resqued.process.command_line import command_line
-from resqued.process.dump import DumpError, DumpFile, HasEndedError, NotAllowedError
+from resqued.process.dump_file import DumpError, DumpFile, HasEndedError, NotAllowedError
 from resqued.process.tree import children, descendants
 from resqued.process.watch import ProcessWatch
 
@@ -134,7 +134,7 @@ def _below(worker: int, file: DumpFile, clock: Clock) -> Iterator[Shown]:
             try:
                 if file.is_open_in(watch):
                     yield _shown(watch, each.parent, file, clock)
-                elif dump.is_forked_from(watch, worker):
+                elif dump_file.is_forked_from(watch, worker):
                     problem = "does not answer: it has closed the file that it would answer in"
                     yield Shown(each.pid, each.parent, _title(each.pid), None, problem)
             except HasEndedError:

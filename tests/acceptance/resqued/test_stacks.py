@@ -48,6 +48,14 @@ def sleep_in_c():
     while True:
         sleep(600)
 
+@resque.job(queue="q", name="Hanging")
+def hang_in_c():
+    begun()
+    mutex = ctypes.create_string_buffer(64)
+    lock = ctypes.PyDLL(None).pthread_mutex_lock
+    lock(mutex)
+    lock(mutex)
+
 @resque.job(queue="q", name="Locked")
 def wait_for_lock():
     lock, is_taken = threading.Lock(), threading.Event()
@@ -140,6 +148,7 @@ def job_pid(daemon: Daemon) -> int:
         ("Sleep", "sleep_long"),
         ("Limited", "sleep_limited"),
         ("InC", "sleep_in_c"),
+        ("Hanging", "hang_in_c"),
         ("Locked", "wait_for_lock"),
     ],
 )
@@ -239,7 +248,7 @@ def test_an_idle_worker_of_another_factory(daemon: Daemon):
     done = look(daemon, worker)
 
     assert (done.stderr, done.returncode) == ("", 0)
-    assert done.stdout.startswith(f"Worker {worker.pid}: resque-0: Waiting for a\nCurrent thread ")
+    assert done.stdout.startswith(f"Worker {worker.pid}: resque-0: Waiting for a\nStack (most ")
     assert re.search(r'^  File ".*/jobs.py", line \d+ in _idle$', done.stdout, re.MULTILINE)
     assert daemon.stop() == 0
 
@@ -395,7 +404,7 @@ def test_what_the_application_names_is_escaped(daemon: Daemon):
 
     done = look(daemon, worker)
 
-    assert done.stdout.startswith(f"Worker {worker.pid}: resque-0: \\x1b[2J\nCurrent thread ")
+    assert done.stdout.startswith(f"Worker {worker.pid}: resque-0: \\x1b[2J\nStack (most ")
     shown = json.loads(look(daemon, worker, "--json").stdout)["processes"]
     assert shown[0]["title"] == "resque-0: \x1b[2J"
     assert daemon.stop() == 0

@@ -6,6 +6,7 @@ import fcntl
 import os
 import re
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,14 +17,16 @@ from signal import Signals
 import pytest
 
 from resqued.clock import MonotonicClock
-from resqued.process import dump, stack
+from resqued.process import dump, dump_file, stack
 from resqued.process.condition import conditions
-from resqued.process.dump import DumpError, DumpFile, HasEndedError, NotAllowedError
+from resqued.process.dump import QUESTION, QUESTION_IN_C
+from resqued.process.dump_file import DumpError, DumpFile, HasEndedError, NotAllowedError
 from resqued.process.watch import ProcessWatch
 from tests.support.forks import in_child
 from tests.support.waiting import wait_until
 
 now = MonotonicClock().now
+GONE = r"^does not answer: its code has taken the handlers of SIGURG and SIGWINCH away, or block"
 #: A number that is no user's.
 STRANGER = 65533
 
@@ -110,15 +113,26 @@ def sleep() -> None:
 
 
 def sleep_in_c() -> None:
-    """Wait in C, where no Python handler ever runs; a signal ends each of its calls."""
+    """Wait in C; a signal ends each of its calls."""
     sleep = ctypes.CDLL(None).sleep
     while True:
         sleep(600)
 
 
-def search() -> None:
-    """Be busy in C, with the interpreter's lock in hand."""
-    re.match(r"(a+)+$", "a" * 60 + "b")
+def hang() -> None:
+    """Never come back from C, whatever signal comes."""
+    mutex = ctypes.create_string_buffer(64)
+    lock = ctypes.CDLL(None).pthread_mutex_lock
+    lock(mutex)
+    lock(mutex)
+
+
+def hang_alone() -> None:
+    """The same, with the interpreter's lock in hand."""
+    mutex = ctypes.create_string_buffer(64)
+    lock = ctypes.PyDLL(None).pthread_mutex_lock
+    lock(mutex)
+    lock(mutex)
 
 
 def wait_for_a_lock() -> None:
@@ -138,28 +152,136 @@ def wait_for_a_lock() -> None:
 
 def handle(action: Callable[[], object]) -> None:
     """Do something else at the question."""
-    signal.signal(dump.SIGNAL, lambda *_: action())
+    signal.signal(QUESTION, lambda *_: action() and None)
 
 
 def close_file() -> None:
     """Close the file to answer in, as code does that closes all that it does not know."""
-    (path,) = dump._paths(ProcessWatch(os.getpid()))
+    (path,) = dump_file._paths(ProcessWatch(os.getpid()))
     os.close(int(os.path.basename(path)))
 
 
-@pytest.mark.parametrize("body", [sleep, sleep_in_c, search, wait_for_a_lock])
+@pytest.mark.parametrize("body", [sleep, sleep_in_c, wait_for_a_lock])
 def test_where_a_process_is(start: Start, body: Callable[[], object]):
-    """However it waits, it answers; the most recent call comes first."""
+    """All its threads, as faulthandler writes them; the most recent call comes first."""
     text = start(body).wait_for(f"in {body.__name__}\n")
-    assert re.search(r"hread 0x[0-9a-f]+ \(most recent call first\):\n  File ", text)
-    assert text.endswith("\n")
+    assert re.match(r"Current thread 0x[0-9a-f]{16} \(most recent call first\):\n  File ", text)
     assert text.index(f" in {body.__name__}\n") < text.index(" in __init__\n")
+    assert text.endswith("\n")
+
+
+@pytest.mark.parametrize("body", [hang, hang_alone])
+def test_where_a_process_is_that_does_not_come_back_from_c(
+    start: Start, body: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+):
+    """The thread that is stuck, also where it has the interpreter's lock in hand."""
+    monkeypatch.setattr(dump_file, "_EACH", 0.2)
+    text = start(body).wait_for(rf"(?s)^Stack .*in {body.__name__}\n")
+    assert text.startswith("Stack (most recent call first):\n  File ")
+    assert text.index(f" in {body.__name__}\n") < text.index(" in __init__\n")
+    assert text.endswith("\n")
 
 
 def test_all_threads(start: Start):
     """Who holds the lock is seen beside who waits for it."""
     text = start(wait_for_a_lock).wait_for(" in hold\n")
     assert len(re.findall(r"hread 0x[0-9a-f]+ \(most recent call first\):", text)) == 2
+
+
+def test_looks_at_a_process_whose_frames_never_rest(start: Start):
+    """They are read between two instructions: it goes on, however often it is looked at."""
+
+    def recurse(depth: int) -> int:
+        return recurse(depth - 1) if depth else 0
+
+    def run() -> None:
+        while True:
+            recurse(40)
+            exec("def made(): return 1\nmade()")  # code that comes and goes
+
+    def run_all() -> None:
+        for _ in range(4):
+            threading.Thread(target=run, daemon=True).start()
+        run()
+
+    looked = start(run_all)
+    looked.wait_for(" in recurse\n")
+    for _ in range(300):
+        assert " in run_all\n" in looked.stacks()
+
+
+def test_what_cannot_be_told_harms_nobody():
+    """Who was interrupted goes on: without the file, or without room on the stack."""
+
+    def body() -> int:
+        dump.answer()
+        close_file()
+        os.kill(os.getpid(), QUESTION)
+        dump.answer()
+
+        def recurse(depth: int) -> int:
+            os.kill(os.getpid(), QUESTION)
+            return recurse(depth - 1) + 1 if depth else 0
+
+        sys.setrecursionlimit(300)
+        return recurse(200)
+
+    assert in_child(body) == 200
+
+
+def test_questions_whose_answers_nobody_reads():
+    """They do not fill the memory."""
+
+    def body() -> int:
+        dump.answer()
+        (path,) = dump_file._paths(ProcessWatch(os.getpid()))
+        for _ in range(1000):
+            os.kill(os.getpid(), QUESTION)
+        return os.stat(path).st_size
+
+    assert 1024 * 1024 < in_child(body) < 1100 * 1024
+
+
+def test_what_another_handler_raises_meanwhile(monkeypatch: pytest.MonkeyPatch):
+    """It is meant for the code that both have interrupted, and gets there."""
+
+    def body() -> str:
+        def give_up(*_: object) -> None:
+            raise TimeoutError("too long")
+
+        def write(*_: object) -> None:
+            os.kill(os.getpid(), Signals.SIGUSR1)
+
+        dump.answer()
+        signal.signal(Signals.SIGUSR1, give_up)
+        monkeypatch.setattr(os, "write", write)
+        try:
+            os.kill(os.getpid(), QUESTION)
+        except TimeoutError as error:
+            return str(error)
+        finally:
+            monkeypatch.undo()
+        return "nothing"
+
+    assert in_child(body) == "too long"
+
+
+def test_a_deep_stack_and_strange_names():
+    """A hundred frames; names are ASCII, and cannot end an answer."""
+
+    def body() -> str:
+        names: dict[str, Callable[[int], object]] = {}
+        source = "def grüße(depth):\n    return grüße(depth - 1) if depth else look()\n"
+        found: list[str] = []
+        names["look"] = lambda: found.append(dump._stacks(sys._getframe()))  # type: ignore[misc]
+        exec(compile(source, "a\nEnd\n", "exec"), names)
+        names["gr\xfc\xdfe"](150)
+        return found[0]
+
+    lines = in_child(body).splitlines()
+    assert len(lines) == 102
+    assert lines[2] == '  File "a\\nEnd\\n", line 2 in gr\\xfc\\xdfe'
+    assert lines[-1] == "  ..."
 
 
 def test_two_hundred_looks(start: Start):
@@ -221,14 +343,14 @@ def test_a_program_that_it_has_started(start: Start):
 
     looked = start(become)
     wait_until(lambda: not looked.has_file, "another program")
-    assert not dump.is_forked_from(looked.watch, os.getpid())
+    assert not dump_file.is_forked_from(looked.watch, os.getpid())
 
 
 def test_a_file_that_was_closed(start: Start):
     """It is seen that there was one; that of another worker is not taken for it."""
     looked, other = start(sleep, close_file), start(sleep)
     assert not looked.has_file
-    assert dump.is_forked_from(looked.watch, os.getpid())
+    assert dump_file.is_forked_from(looked.watch, os.getpid())
     with closing(other.file()) as file:
         assert file.is_open_in(other.watch)
         assert not file.is_open_in(looked.watch)
@@ -241,7 +363,7 @@ def test_it_is_stopped(start: Start):
     looked.stop()
     with pytest.raises(DumpError, match=r"^is stopped \(by SIGSTOP, or by a debugger\), and answ"):
         looked.stacks()
-    assert not conditions(looked.pid)[looked.pid].awaits(dump.SIGNAL)
+    assert not conditions(looked.pid)[looked.pid].awaits(QUESTION)
     looked.watch.send(Signals.SIGCONT)
     wait_until(lambda: not conditions(looked.pid)[looked.pid].is_held, "that it goes on")
     assert " in sleep\n" in looked.stacks()
@@ -255,41 +377,46 @@ def test_it_is_stopped_while_it_is_looked_at(start: Start):
 
 
 @pytest.mark.parametrize("handler", [signal.SIG_DFL, signal.SIG_IGN])
-def test_the_handler_was_taken_away(start: Start, handler: signal.Handlers):
+def test_the_handlers_were_taken_away(start: Start, handler: signal.Handlers):
     """Nothing is sent."""
-    looked = start(sleep, lambda: signal.signal(dump.SIGNAL, handler))
-    with pytest.raises(
-        DumpError, match=r"^does not answer: its code has taken the handler of SIGURG away$"
-    ):
+    looked = start(sleep, lambda: [signal.signal(n, handler) for n in (QUESTION, QUESTION_IN_C)])
+    with pytest.raises(DumpError, match=GONE):
         looked.stacks()
 
 
 def test_the_handler_is_another_one(start: Start, monkeypatch: pytest.MonkeyPatch):
-    """Which nobody can tell before; so it has its time."""
-    monkeypatch.setattr(dump, "PATIENCE", 0.1)
+    """Which nobody can tell before; after a second it is asked as where it is in C."""
+    monkeypatch.setattr(dump_file, "_EACH", 0.1)
     looked = start(sleep, lambda: handle(tuple))
+    assert looked.wait_for(" in sleep\n").startswith("Stack (most recent call first):\n")
+
+
+def test_both_handlers_are_others(start: Start, monkeypatch: pytest.MonkeyPatch):
+    """It has its time, and does not answer."""
+    monkeypatch.setattr(dump_file, "_EACH", 0.05)
+    looked = start(sleep, lambda: (handle(tuple), signal.signal(QUESTION_IN_C, lambda *_: None)))
     with pytest.raises(
-        DumpError, match=r"^has not answered within 0.1 s \(state [SR]\); has its c"
+        DumpError,
+        match=r"^has not answered within 5 s \(state [SR]\); has its code other handlers for SIGURG"
+        r" and SIGWINCH\?$",
     ):
         looked.stacks()
 
 
-def test_the_signal_is_blocked(start: Start, monkeypatch: pytest.MonkeyPatch):
-    """It waits; when that is over it answers again, and one look has one answer."""
-    monkeypatch.setattr(dump, "PATIENCE", 0.1)
-    both = {dump.SIGNAL, Signals.SIGUSR1}
+def test_the_signals_are_blocked(start: Start):
+    """Nothing is sent; when that is over it answers."""
+    held = {QUESTION, QUESTION_IN_C, Signals.SIGUSR1}
 
     def go_on_later() -> None:
         signal.sigwait({Signals.SIGUSR1})
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {dump.SIGNAL})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, held)
         sleep()
 
-    looked = start(go_on_later, lambda: signal.pthread_sigmask(signal.SIG_BLOCK, both))
-    with pytest.raises(DumpError, match=r"^does not answer: its code has blocked SIGURG$"):
+    looked = start(go_on_later, lambda: signal.pthread_sigmask(signal.SIG_BLOCK, held))
+    with pytest.raises(DumpError, match=GONE):
         looked.stacks()
-    monkeypatch.undo()
     looked.watch.send(Signals.SIGUSR1)
-    wait_until(lambda: not conditions(looked.pid)[looked.pid].blocks(dump.SIGNAL), "the mask")
+    wait_until(lambda: not conditions(looked.pid)[looked.pid].blocks(QUESTION), "the mask")
     assert looked.wait_for(" in sleep\n").count("Current thread") == 1
 
 
@@ -315,7 +442,7 @@ def test_somebody_else_looks_and_does_not_end(start: Start, monkeypatch: pytest.
     """It is not waited for without end."""
     looked = start(sleep)
     with closing(looked.file()) as one, closing(looked.file()) as other, one.alone(now):
-        monkeypatch.setattr(dump, "PATIENCE", 0.1)
+        monkeypatch.setattr(dump_file, "PATIENCE", 0.1)
         with pytest.raises(DumpError, match=r"^is being looked at by somebody else$"):
             other.alone(now).__enter__()
 
@@ -344,7 +471,7 @@ def test_a_file_of_the_same_name_that_was_not_made_for_this(start: Start):
         os.memfd_create("resqued-stacks")  # as any other file, it may not be sealed
 
     looked = start(sleep, pretend)
-    assert len(list(dump._paths(looked.watch))) == 1
+    assert len(list(dump_file._paths(looked.watch))) == 1
     assert not looked.has_file
 
 
@@ -369,9 +496,9 @@ def test_no_room_for_the_file(monkeypatch: pytest.MonkeyPatch):
     def body() -> bool:
         monkeypatch.setattr(os, "memfd_create", refuse)
         dump.answer()
-        return conditions(os.getpid())[os.getpid()].catches(dump.SIGNAL)
+        return signal.getsignal(QUESTION) is signal.SIG_DFL
 
-    assert not in_child(body)
+    assert in_child(body)
 
 
 def test_one_descriptor():
@@ -381,7 +508,7 @@ def test_one_descriptor():
         before = set(os.listdir("/proc/self/fd"))
         dump.answer()
         files = set(os.listdir("/proc/self/fd"))
-        (path,) = dump._paths(ProcessWatch(os.getpid()))
+        (path,) = dump_file._paths(ProcessWatch(os.getpid()))
         return len(files) - len(before), os.get_inheritable(int(os.path.basename(path)))
 
     assert in_child(body) == (1, False)
@@ -408,20 +535,33 @@ def test_the_other_question_is_not_for_another_program(start: Start):
     assert not conditions(looked.pid)[looked.pid].awaits(Signals.SIGRTMAX)
 
 
-def test_a_module_that_takes_handlers_on_import(start: Start):
-    """What the application imports later does not make a process deaf."""
-    looked = start(sleep, lambda: import_module("readline"))
-    assert " in sleep\n" in looked.wait_for(" in sleep\n")
+def test_a_module_that_takes_a_handler_on_import(start: Start, monkeypatch: pytest.MonkeyPatch):
+    """That of readline calls the one before it, so that nobody becomes deaf."""
+    monkeypatch.setattr(dump_file, "_EACH", 0.2)
+    looked = start(hang, lambda: import_module("readline"))
+    assert looked.wait_for(" in hang\n").startswith("Stack ")
 
 
 def test_a_question_that_was_lost(start: Start, monkeypatch: pytest.MonkeyPatch):
     """As one is while another question is being answered: it is asked again."""
-    monkeypatch.setattr(dump, "_AGAIN", 0.05)
+    monkeypatch.setattr(dump_file, "_EACH", 0.1)
 
     def lose() -> None:
-        (path,) = dump._paths(ProcessWatch(os.getpid()))
+        (path,) = dump_file._paths(ProcessWatch(os.getpid()))
         file = int(os.path.basename(path))
-        faulthandler.unregister(dump.SIGNAL)
-        handle(lambda: faulthandler.register(dump.SIGNAL, file=file, chain=False))
 
-    assert " in sleep\n" in start(sleep, lose).wait_for(" in sleep\n")
+        def listen(*_: object) -> None:
+            faulthandler.register(QUESTION_IN_C, file=file, all_threads=False, chain=False)
+
+        faulthandler.unregister(QUESTION_IN_C)
+        signal.signal(QUESTION_IN_C, listen)
+        handle(tuple)
+
+    assert " in sleep\n" in start(sleep, lose).stacks()
+
+
+def test_an_answer_that_comes_late(start: Start, monkeypatch: pytest.MonkeyPatch):
+    """That of another process, which was in C when it was asked, is not taken for one's own."""
+    assert dump.read_answer("Stacks of 12\nx\nEnd\nStacks of 1\ny\nEnd\n", 1) == "y\n"
+    assert dump.read_answer("Stacks of 12\nx\nEnd\nStacks of 1\ny\nEn", 1) is None
+    assert dump.read_answer("", 1) is None
