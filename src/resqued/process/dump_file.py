@@ -108,7 +108,9 @@ class DumpFile:
         finally:
             self._empty()
         if stacks is None:
-            raise DumpError(_silence(conditions(watch.pid)))
+            threads = conditions(watch.pid)
+            _check(watch, threads)
+            raise DumpError(_silence(threads))
         return stacks
 
     def close(self) -> None:
@@ -137,7 +139,7 @@ class DumpFile:
         """
         threads = conditions(watch.pid)
         _check(watch, threads)
-        if not _hears(threads, question):
+        if not _catches(threads, question):
             return None
         until = now() + _EACH
         try:
@@ -205,15 +207,18 @@ def _check(watch: ProcessWatch, threads: dict[int, Condition]) -> None:
         raise DumpError("is stopped (by SIGSTOP, or by a debugger), and answers when it goes on")
 
 
-def _hears(threads: dict[int, Condition], question: Signals) -> bool:
-    return any(each.catches(question) and not each.blocks(question) for each in threads.values())
+def _catches(threads: dict[int, Condition], question: Signals) -> bool:
+    return any(each.catches(question) for each in threads.values())
 
 
 def _silence(threads: dict[int, Condition]) -> str:
     """Return why a process may not have answered."""
     names = f"{QUESTION.name} and {QUESTION_IN_C.name}"
-    if not (_hears(threads, QUESTION) or _hears(threads, QUESTION_IN_C)):
-        return f"does not answer: its code has taken the handlers of {names} away, or blocks them"
+    if not (_catches(threads, QUESTION) or _catches(threads, QUESTION_IN_C)):
+        return f"does not answer: its code has taken the handlers of {names} away"
+    # Not said before it has had its time: who starts a thread blocks everything for a moment.
+    if all(each.blocks(QUESTION_IN_C) for each in threads.values()):
+        return f"does not answer: its code has blocked {names}"
     states = "".join(sorted({each.state for each in threads.values()}))
     return (
         f"has not answered within {PATIENCE:g} s (state {states});"
