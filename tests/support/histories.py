@@ -8,15 +8,26 @@ more the owner's workers run, and nobody else's.
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from signal import Signals
 
 from resqued.clock import Clock
+from resqued.control.protocol import RefusedError, Request
 from resqued.master.app import Master
 from resqued.master.commands import Mode
 from resqued.master.options import Options
 from resqued.process.start_context import StartContext
 from tests.support.oracle import Breach, Oracle
-from tests.support.simulated import File, Process, Stage, Trouble, Waiter, World, replaced
+from tests.support.simulated import (
+    File,
+    Process,
+    Stage,
+    Trouble,
+    Waiter,
+    World,
+    pool_of,
+    replaced,
+)
 
 #: One thing that happens: its name in STEPS, and which of the candidates it concerns.
 Step = tuple[str, int]
@@ -37,6 +48,17 @@ POOLS: tuple[tuple[tuple[str, ...], ...], ...] = (
     (A,) * 12,
     (A,) * 20 + (B,),
 )
+#: What may stand beside these, and can be scaled.
+SCALABLE = (
+    None,
+    pool_of(4, ("a", None, None), ("b", None, 50)),
+    pool_of(3, ("a", 2, None), ("c", None, None)),
+    pool_of(12, ("a", None, None), ("b", None, 25), ("c", 3, None)),
+    pool_of(2, ("a", None, None)),
+    pool_of(0, ("b", 1, None), ("d", None, None)),
+    pool_of(30, ("d", None, None)),
+)
+SIZES = (0, 1, 2, 3, 4, 5, 7, 10, 12, 20, 31)
 #: Of eight files, five are good.
 TROUBLES = (Trouble.NONE,) * 13 + tuple(t for t in Trouble if t is not Trouble.NONE)
 PAUSES = (0.1, 0.4, 0.9, 1.1, 3.0, 8.0, 20.0)
@@ -52,6 +74,13 @@ class Unheard:
         """Say nothing."""
 
     def failed(self, reason: str) -> None:
+        """Say nothing."""
+
+
+class Unread:
+    """Nobody reads the answer."""
+
+    def send(self, content: object) -> None:
         """Say nothing."""
 
 
@@ -196,6 +225,14 @@ class History:
         self._is_undisturbed = not self.world.lacking
         self._signal(Signals.SIGHUP)
 
+    def scale(self, which: int) -> None:
+        """Somebody asks for another size of the pool; it may be refused."""
+        size = SIZES[which % len(SIZES)]
+        request = Request("scale", {"pools": {"pool": size}})
+        with suppress(RefusedError):
+            self.master._control._answer(request, Unread())  # type: ignore[arg-type]
+            self._say("the pool is scaled to %d", size)
+
     def rewrite(self, which: int) -> None:
         """The file is written anew, and nobody says so."""
         self._mix(which, "a file of")
@@ -220,15 +257,14 @@ class History:
         self.world.deliver(self.world.master, number)
 
     def _mix(self, which: int, what: str) -> None:
-        pool, trouble = POOLS[which % len(POOLS)], TROUBLES[which % len(TROUBLES)]
-        if not pool and trouble is Trouble.LIST_FAILS:
-            trouble = Trouble.NONE
-        if self._files == 0:
-            trouble = Trouble.NONE
+        singles, trouble = POOLS[which % len(POOLS)], TROUBLES[which % len(TROUBLES)]
+        file = File(singles, trouble, SCALABLE[which // 3 % len(SCALABLE)])
+        if self._files == 0 or (not file.lists and trouble is Trouble.LIST_FAILS):
+            file.trouble = Trouble.NONE
         self._files += 1
-        self._is_good = trouble is Trouble.NONE
-        self.world.file = File(pool, trouble)
-        self._say("%s %s, trouble: %s", what, pool, trouble.value)
+        self._is_good = file.trouble is Trouble.NONE
+        self.world.file = file
+        self._say("%s %s and %s, trouble: %s", what, singles, file.pool, file.trouble.value)
 
     # --- the end --------------------------------------------------------------------------
 
@@ -286,11 +322,11 @@ class History:
         if owner is None or owner.file is None:
             return []
         live = Counter(w.queues for w in self._lasting if not w.is_canary)
-        short = Counter(frozenset(queues) for queues in owner.file.lists) - live
+        short = Counter(frozenset(queues) for queues in owner.lists) - live
         return [
             w
             for w in self._lasting
-            if w.generation != owner.generation
+            if (w.generation != owner.generation or self.oracle.is_surplus(w))
             and not (w.is_told or w.is_canary)
             and not short[w.queues or frozenset()]
         ]
@@ -333,7 +369,7 @@ class History:
         if owner is None or owner.file is None or self.world.listeners != [owner]:
             return False
         working = sorted(sorted(w.queues or ()) for w in self.world.workers if not w.is_canary)
-        wanted = sorted(sorted(set(queues)) for queues in owner.file.lists)
+        wanted = sorted(sorted(set(queues)) for queues in owner.lists)
         return working == wanted and all(
             w.generation == owner.generation and w.stage is Stage.WORKING
             for w in self.world.workers
@@ -476,6 +512,7 @@ STEPS: dict[str, Callable[[History, int], None]] = {
     "worker": History.one_goes_on,
     "time": History.pass_time,
     "hup": History.reload,
+    "scale": History.scale,
     "job": History.start_job,
     "kill-worker": History.kill_worker,
     "kill-listener": History.kill_listener,
@@ -486,7 +523,7 @@ STEPS: dict[str, Callable[[History, int], None]] = {
     "usr2": History.pause,
     "cont": History.resume,
 }
-_WEIGHTS = (30, 14, 14, 14, 12, 8, 6, 6, 2, 2, 1, 1, 1, 1, 2)
+_WEIGHTS = (30, 14, 14, 14, 12, 8, 10, 6, 6, 2, 2, 1, 1, 1, 1, 2)
 FAULTS = (
     "all",
     "master",

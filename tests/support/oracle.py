@@ -5,6 +5,7 @@ code under test for nothing but who the owner is.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from signal import Signals
 
@@ -15,6 +16,8 @@ from tests.support.simulated import Process, Stage, World
 
 #: Seconds after which a worker that was told to leave is known to be in a job.
 BUSY_AFTER = 1.0
+
+QueueSet = frozenset[str]
 
 
 class Breach(AssertionError):  # noqa: N818 - it is what was found
@@ -52,6 +55,9 @@ class Oracle:
         self._gone_before: set[int] = set()  #: the same at the last look
         self._untold_ends: Counter[int] = Counter()
         self._former_owner: int | None = None
+        #: What the slots of a generation are since it was scaled, as the master has heard.
+        self._slots: dict[int, list[QueueSet | None]] = {}
+        self._known: dict[int, dict[int, QueueSet | None]] = {}  #: what each slot has ever been
 
     def master_says(self, generation: int, message: messages.Message) -> None:
         """Check what the master orders."""
@@ -60,6 +66,9 @@ class Oracle:
                 self._granted(generation, slot)
             case messages.Retire(slot):
                 self._told(self._books[generation, slot])
+            case messages.Scale(_, size):
+                _require(generation == self._owner, "%d is scaled, and not the owner", generation)
+                self._listener(generation).size = size
             case _:
                 pass
 
@@ -80,6 +89,8 @@ class Oracle:
             case messages.WorkerReady(slot):
                 if entry := self._books.get((generation, slot)):
                     entry.is_ready = True
+            case messages.Scaled(_, _, workers):
+                self._slots[generation] = _slots(workers)
             case _:
                 pass
 
@@ -97,8 +108,46 @@ class Oracle:
                 _require(entry.process is None, "one grant was used twice")
                 _require(worker.queues == entry.queues, "a worker of other queues was started")
                 entry.process, worker.is_canary = worker, False
+            case messages.Scaled():
+                self._scaled(listener, message)
             case _:
                 pass
+
+    def is_surplus(self, worker: Process) -> bool:
+        """Whether a worker of the owner's is in a slot that wants none any more."""
+        owner = self._owner
+        entries = (e for e in self._books.values() if e.process is worker)
+        return any(e.generation == owner and self._plan()[e.slot] is None for e in entries)
+
+    def _scaled(self, listener: Process, message: messages.Scaled) -> None:
+        """As many slots of each list as the new size asks for, and none is ever another."""
+        assert listener.file is not None
+        number, file = listener.generation, listener.file
+        slots, wanted = _slots(message.workers), _slots(file.scaled(message.size))
+        _require(
+            Counter(filter(None, slots)) == Counter(wanted), "scaled to %s, not %s", slots, wanted
+        )
+        singles = len(file.singles)
+        _require(slots[:singles] == wanted[:singles], "a slot of no pool was changed")
+        known = self._known.setdefault(number, dict(enumerate(_slots(file.lists))))
+        _require(len(slots) >= len(known), "slots were forgotten")
+        for slot, queues in enumerate(slots):
+            former = known.setdefault(slot, queues)
+            _require(queues in (None, former), "slot %d was %s, is %s", slot, former, queues)
+        self._see_kept(number, slots, Counter(wanted[singles:]), singles)
+
+    def _see_kept(
+        self, number: int, slots: list[QueueSet | None], wanted: Counter[QueueSet], first: int
+    ) -> None:
+        """Of those that work in a pool's slots, as many keep theirs as the new size has use for."""
+        own = [e for e in self._books.values() if e.generation == number and e.slot >= first]
+        for queues, count in wanted.items():
+            fit = [e for e in own if e.queues == queues and e.process is not None]
+            if not all(e.process and e.process.is_alive for e in fit):
+                continue  # whom the listener takes for alive is not known here
+            working = [e for e in fit if e.process.stage is Stage.WORKING and not e.process.is_told]
+            kept = sum(slots[e.slot] is not None for e in working)
+            _require(kept == min(count, len(working)), "%d of %s kept", kept, working)
 
     def master_signals(self, process: Process, number: Signals) -> None:
         """Check whom the master signals, and note who has been told to leave by that."""
@@ -144,8 +193,9 @@ class Oracle:
 
     def _granted(self, generation: int, slot: int) -> None:
         """The cap, in the books and in truth."""
-        plan = self._plan()
-        queues = plan[slot]
+        plan = [queues for queues in self._plan() if queues is not None]
+        queues = self._plan()[slot]
+        assert queues is not None
         _require(
             generation == self._owner, "%d was granted a start, and is not the owner", generation
         )
@@ -166,10 +216,12 @@ class Oracle:
 
     def _told(self, entry: Entry) -> None:
         """The floor, and proof before anybody is told."""
-        plan = self._plan()
+        slots = self._plan()
+        plan = [queues for queues in slots if queues is not None]
         now = self._world.time
         _require(self._is_working, "a worker was told in mode %s", self._mode)
-        _require(entry.generation != self._owner, "the owner's own worker was told to leave")
+        has_place = entry.generation == self._owner and slots[entry.slot] is not None
+        _require(not has_place, "the owner's own worker was told to leave")
         _require(self._owner in self._proved, "a worker was told before the new generation proved")
         _require(entry.told_at is None, "a worker was told twice: %s", entry)
         if entry.is_serving(now):
@@ -212,13 +264,23 @@ class Oracle:
         owner = self._master._generations.owner
         return owner.number if owner else None
 
-    def _plan(self) -> list[frozenset[str]]:
-        """Return what the owner's file asks for, from the file."""
+    def _plan(self) -> list[QueueSet | None]:
+        """Return what the owner's slots are: those of its file, or what its listener has said."""
+        owner = self._owner
+        assert owner is not None
+        file = self._listener(owner).file
+        assert file is not None
+        return self._slots.get(owner) or _slots(file.lists)
+
+    def _listener(self, generation: int) -> Process:
         for process in self._world.processes.values():
-            if process.end is not None and process.generation == self._owner:
-                assert process.file is not None
-                return [frozenset(queues) for queues in process.file.lists]
-        raise Breach("the owner never existed")
+            if process.end is not None and process.generation == generation:
+                return process
+        raise Breach(f"there never was a generation {generation}")
+
+
+def _slots(lists: Sequence[Sequence[str] | None]) -> list[QueueSet | None]:
+    return [None if queues is None else frozenset(queues) for queues in lists]
 
 
 def _require(condition: bool, complaint: str, *facts: object) -> None:  # noqa: FBT001 - as assert

@@ -8,14 +8,15 @@ import errno
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from signal import Signals
 from types import SimpleNamespace
 from typing import Any, Protocol, Self
 
 from resqued.clock import Clock
-from resqued.config.model import Config, Hooks, WorkerSpec
+from resqued.config.model import Config, Hooks, PoolSpec, QueueSpec, WorkerSpec
+from resqued.config.pools import expand
 from resqued.ipc import messages
 from resqued.listener import app as listener_app
 from resqued.listener import slots as listener_slots
@@ -64,19 +65,41 @@ class Trouble(Enum):
 class File:
     """What stands in the config file at some time. ``trouble`` may be cured in place."""
 
-    lists: tuple[tuple[str, ...], ...]
+    singles: tuple[tuple[str, ...], ...]  #: each a ``worker()``
     trouble: Trouble = Trouble.NONE
+    pool: PoolSpec | None = None
+
+    @property
+    def lists(self) -> tuple[tuple[str, ...], ...]:
+        """The queues of each worker that it asks for."""
+        return self.scaled(None)
+
+    def scaled(self, size: int | None) -> tuple[tuple[str, ...], ...]:
+        """Return the same with another size of its pool; None: its own."""
+        return self.singles + tuple(spec.queues for spec in self._pooled(size))
 
     def config(self) -> Config:
         """Return what loading it gives."""
-        workers = tuple(WorkerSpec(queues=q, interval=1.0, pool=None) for q in self.lists)
+        singles = (WorkerSpec(queues=q, interval=1.0, pool=None) for q in self.singles)
         return Config(
             paths=(),
-            workers=workers,
+            workers=(*singles, *self._pooled(None)),
+            pools=() if self.pool is None else (self.pool,),
             hooks=Hooks(),
             worker_factory=list,  # never called, and without a way with dead workers
             boot_timeout=10.0,
         )
+
+    def _pooled(self, size: int | None) -> tuple[WorkerSpec, ...]:
+        if self.pool is None:
+            return ()
+        return expand(self.pool if size is None else replace(self.pool, size=size), _nothing)
+
+
+def pool_of(size: int, *queues: tuple[str, int | None, int | None]) -> PoolSpec:
+    """Return a pool of that size; of each queue its name, count and percent."""
+    specs = tuple(QueueSpec(name=n, count=count, percent=share) for n, count, share in queues)
+    return PoolSpec(name="pool", size=size, interval=1.0, queues=specs)
 
 
 class Witness(Protocol):
@@ -106,6 +129,7 @@ class Process:
         self.app: Any = None
         self.workers: Any = None
         self.file: File | None = None
+        self.size: int | None = None  #: of its pool, once the master has ordered another
         # of a worker
         self.queues: frozenset[str] | None = None
         self.is_canary = False
@@ -114,6 +138,12 @@ class Process:
         self.is_busy = False
         self.is_told = False
         self.is_doomed = False  #: can never work: its listener died before it was let through
+
+    @property
+    def lists(self) -> tuple[tuple[str, ...], ...]:
+        """The queues of each worker that a listener is to have."""
+        assert self.file is not None
+        return self.file.scaled(self.size)
 
     @property
     def is_alive(self) -> bool:
@@ -582,7 +612,7 @@ def _seams(world: World) -> list[tuple[Any, str, Any]]:
     def waiter() -> Waiter:
         return Waiter(world)
 
-    batons = SimpleNamespace(wake=_nothing, keep=_nothing, close=_nothing)
+    batons = SimpleNamespace(wake=_nothing, keep=_nothing, close=_nothing, extend=_nothing)
     limits = SimpleNamespace(raise_file_limit=lambda: 1024, refuse_last_files=_nothing)
     sender = SimpleNamespace(send=world.send_signal, send_group=lambda _pid, _number: None)
     return [

@@ -18,6 +18,7 @@ _COMMANDS = {
     "plan": "plan",
     "reload": "reload",
     "stacks": "stacks",
+    "scale": "scale",
     **dict.fromkeys(("pause", "resume", "stop", "restart", "reexec", "reopen-logs"), _VERBS),
 }
 

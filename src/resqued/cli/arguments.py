@@ -29,6 +29,7 @@ To see and steer a running one (resqued COMMAND --help says more):
     resqued status [--json]
     resqued reload [--wait [--timeout SECONDS]]
     resqued plan [--json] resqued-config-files...
+    resqued scale POOL=N [POOL=N ...]
     resqued pause | resume | stop [--now] | restart WORKER | reexec | reopen-logs
     resqued stacks WORKER [--json]
 

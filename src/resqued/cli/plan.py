@@ -84,7 +84,8 @@ def _plan(pool: Pool, call: Call) -> ExitCode:
 def _present(status: PoolStatus) -> list[Queues]:
     """Return what the owner asks for; nothing, if no generation works."""
     owners = (each for each in status.generations if each.state == "owner")
-    return [worker.queues for owner in owners for worker in owner.workers]
+    workers = (worker for owner in owners for worker in owner.workers)
+    return [worker.queues for worker in workers if not worker.is_surplus]
 
 
 def _shown(change: Change) -> str:

@@ -74,12 +74,14 @@ def _lines(status: PoolStatus, memory: Mapping[int, Memory], *, coloured: bool) 
         yield _painted(_heading(generation, memory), _BOLD, coloured)
         if generation.is_silent or generation.is_stale:
             yield _painted(_silence(generation), _RED, coloured)
+        for line in _scaled(generation):
+            yield _painted(line, _YELLOW, coloured)
         yield from _table(generation, memory, coloured=coloured)
     yield from _notes(status, coloured=coloured)
 
 
 def _heading(generation: GenerationStatus, memory: Mapping[int, Memory]) -> str:
-    at_work = sum(worker.state in _AT_WORK for worker in generation.workers)
+    at_work = sum(w.state in _AT_WORK and not w.is_surplus for w in generation.workers)
     parts = [f"Generation {generation.number}: {generation.state} for {duration(generation.age)}"]
     if generation.configured is not None:
         parts.append(f"{at_work} of {generation.configured} workers at work")
@@ -95,6 +97,14 @@ def _heading(generation: GenerationStatus, memory: Mapping[int, Memory]) -> str:
 def _silence(generation: GenerationStatus) -> str:
     how = "has not answered for long" if generation.is_silent else "did not answer now"
     return f"Its listener {how}: what its workers do is not known"
+
+
+def _scaled(generation: GenerationStatus) -> Iterator[str]:
+    """Yield a line for each pool that has another size than its files say."""
+    for pool in generation.pools or ():
+        if pool.size != pool.configured:
+            sizes = f"from {pool.configured} to {pool.size}"
+            yield f"Pool {one_line(pool.name, _LONGEST)} is scaled {sizes} until the next reload"
 
 
 def _table(

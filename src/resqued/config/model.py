@@ -87,6 +87,7 @@ class Config:
     paths: tuple[str, ...]  #: the files as found, in order
     workers: tuple[WorkerSpec, ...]  #: single workers first, then the pools', each in order
     hooks: Hooks
+    pools: tuple[PoolSpec, ...] = ()  #: what those of the pools were expanded from
     worker_factory: WorkerFactory | None = None  #: None is the default Resque worker
     boot_timeout: float | None = None  #: seconds; None leaves it to the command line
     stop_timeout: float = DEFAULT_STOP_TIMEOUT

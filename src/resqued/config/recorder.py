@@ -53,6 +53,7 @@ class Recorder:
             paths=paths,
             workers=workers,
             hooks=Hooks(**{kind: tuple(hooks) for kind, hooks in self.hooks.items()}),
+            pools=tuple(self.pools),
             worker_factory=self.worker_factory,
             boot_timeout=self.boot_timeout,
             stop_timeout=self.stop_timeout,

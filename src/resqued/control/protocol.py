@@ -56,6 +56,18 @@ class Request:
             raise self._bad(name, "a whole number, 0 or more")
         return value
 
+    def numbers(self, name: str) -> dict[str, int]:
+        """Return a field that is an object of whole numbers, 0 or more. Raises RefusedError."""
+        value = self.fields.get(name)
+        if not isinstance(value, dict):
+            raise self._bad(name, "an object of whole numbers")
+        for key, number in value.items():
+            if type(number) is not int or number < 0:
+                text = f"the number of {shown(key)} in {name!r} must be a whole one, 0 or more"
+                text = f"{self.verb}: {text}, not {shown(number)}"
+                raise RefusedError(Code.BAD_ARGUMENT, text)
+        return value
+
     def _bad(self, name: str, wanted: str) -> RefusedError:
         text = f'{self.verb}: "{name}" must be {wanted}, {_found(self.fields, name)}'
         return RefusedError(Code.BAD_ARGUMENT, text)
@@ -85,7 +97,7 @@ def parse_request(line: bytes) -> Request:
 
 def unknown_verb(verb: str, known: Mapping[str, object]) -> RefusedError:
     """Return the refusal of a verb that is none of the ``known``."""
-    text = f"unknown verb {_shown(verb)}; this master knows {', '.join(sorted(known))}"
+    text = f"unknown verb {shown(verb)}; this master knows {', '.join(sorted(known))}"
     return RefusedError(Code.UNKNOWN_VERB, text)
 
 
@@ -132,10 +144,10 @@ def _parse(line: bytes) -> Any:
 
 def _found(fields: Mapping[str, Any], name: str) -> str:
     """Say what stands in a field that is wrong."""
-    return f"not {_shown(fields[name])}" if name in fields else "and is missing"
+    return f"not {shown(fields[name])}" if name in fields else "and is missing"
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """Return the beginning of a value as JSON, which is ASCII in one line."""
     try:
         text = json.dumps(value)

@@ -42,6 +42,17 @@ class WorkerStatus:
     restarts: int | None = None  #: how many workers have ended in this place
     last_end: str | None = None  #: why the last of them has
     backoff: float | None = None  #: until the next is started
+    pool: str | None = None  #: the name of its pool; None: it has none, or that is not known
+    is_surplus: bool = False  #: whether it is one too many, since its pool was scaled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolSize:
+    """A pool of the config files, by its name."""
+
+    name: str
+    size: int  #: how many workers it is to have
+    configured: int  #: how many the files say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +69,7 @@ class GenerationStatus:
     is_silent: bool  #: whether its listener has not answered for long
     is_stale: bool  #: whether it did not say now what its workers do
     workers: tuple[WorkerStatus, ...]
+    pools: tuple[PoolSize, ...] | None = None  #: None: not known; its listener cannot scale them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,6 +101,23 @@ class ReopenLog:
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """Master to listener: this pool is to have so many workers from now on. Answered by Scaled."""
+
+    pool: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSlots:
+    """One pool of the config files, and its slots."""
+
+    name: str
+    size: int  #: by the files
+    slots: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """Listener to master: the config files have been read and ask for these workers."""
 
@@ -108,6 +125,7 @@ class Loaded:
     boot_timeout: float | None  #: seconds; None: the files do not say
     stop_timeout: float  #: seconds
     version: str | None = None  #: of the installed resqued; None: one that does not know Look
+    pools: tuple[PoolSlots, ...] | None = None  #: None: one that does not know Scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +176,19 @@ class WorkerReady:
 
     slot: int
     pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """Listener to master: a pool has another size now, so these are the slots.
+
+    The number of a slot means the same queues of the same pool for ever.
+    """
+
+    pool: str
+    size: int
+    workers: tuple[tuple[str, ...] | None, ...]  #: the queues of each slot; None: wants no worker
+    slots: tuple[int, ...]  #: the pool's, those included that want no worker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +242,7 @@ Message = (
     | Kill
     | Look
     | ReopenLog
+    | Scale
     | Loaded
     | BootFailed
     | Proved
@@ -221,6 +253,7 @@ Message = (
     | WorkerReady
     | Seen
     | Counted
+    | Scaled
 )
 
 _TYPES: dict[str, type[Message]] = {cls.__name__: cls for cls in typing.get_args(Message)}

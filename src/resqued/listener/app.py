@@ -10,7 +10,7 @@ from resqued.config.model import Config, WorkerSpec
 from resqued.exit_codes import ExitCode
 from resqued.ipc import messages
 from resqued.ipc.channel import Channel
-from resqued.listener import boot
+from resqued.listener import boot, scaling
 from resqued.listener.boot import BootError
 from resqued.listener.recovery import Recoveries
 from resqued.listener.workers import Workers
@@ -105,7 +105,13 @@ class Listener:
         config = boot.load_config(self._order.paths)
         queues = tuple(spec.queues for spec in config.workers)
         self._channel.send_now(
-            messages.Loaded(queues, config.boot_timeout, config.stop_timeout, __version__)
+            messages.Loaded(
+                queues,
+                config.boot_timeout,
+                config.stop_timeout,
+                __version__,
+                scaling.pools_of(config),
+            )
         )
         self._app_version = boot.load_application(config, self._clock)
         # From now on the loop notices the end of the master, and leaves gently.
@@ -195,6 +201,8 @@ class Listener:
                 workers.watched(pid)
             case messages.Retire(slot):
                 workers.retire(slot)
+            case messages.Scale(pool, size):
+                workers.scale(pool, size)
             case messages.Kill():
                 self._stop(workers, Signals.SIGKILL)
             case _:

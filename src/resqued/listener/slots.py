@@ -122,6 +122,7 @@ class WorkerSlot:
         self.number = number
         self.spec = spec
         self.state = SlotState.IDLE
+        self.is_wanted = True  #: whether another worker may follow: its pool may have been scaled
         self.process: Process | None = None
         self.restarts = 0  #: workers that have ended here; a canary is none
         self.last_end: str | None = None  #: why the last of them has
@@ -277,6 +278,18 @@ class WorkerSlot:
         if self.process is not None:  # a canary, which has nothing to finish
             signals.send(self.pid, Signals.SIGKILL)
 
+    def let_go(self) -> None:
+        """Start nobody here any more; who is there stays until the master has it leave."""
+        self.is_wanted = False
+        if not self.is_occupied:
+            self.close(Signals.SIGQUIT)
+
+    def want(self) -> None:
+        """Let a worker follow again."""
+        self.is_wanted = True
+        if self.state is SlotState.CLOSED and self.process is None:
+            self.state = SlotState.IDLE
+
     def reap(self, *, closing: bool) -> WorkerSummary | None:
         """Return the worker's life if it is over and the master knows; the slot is free then.
 
@@ -295,7 +308,7 @@ class WorkerSlot:
         process.listen()  # its last words
         self._end_left_overs(status)
         self.process = None
-        told = self.state is SlotState.STOPPING or (
+        told = self.state in (SlotState.STOPPING, SlotState.CLOSED) or (
             process.recycled is not None and status.code == 0
         )
         worked = self.is_occupied
@@ -305,7 +318,9 @@ class WorkerSlot:
             self.restarts += 1
             self.last_end = self._why(process, status)
             self.last_kind = self._kind(process, status)
-            self.state = SlotState.CLOSED if closing else SlotState.IDLE
+        if worked or self.state is SlotState.CLOSED:
+            goes_on = self.is_wanted and not closing
+            self.state = SlotState.IDLE if goes_on else SlotState.CLOSED
         life = self._clock.now() - process.started_at
         return WorkerSummary(self.spec.queues, life, status) if worked else None
 
@@ -335,7 +350,8 @@ class WorkerSlot:
 
     def _log_end(self, status: ExitStatus, *, told: bool) -> None:
         level = logging.INFO if told else logging.WARNING
-        pause = "" if told else f"; next start in {self._backoff.due_in:.0f} s"
+        is_last = told or not self.is_wanted
+        pause = "" if is_last else f"; next start in {self._backoff.due_in:.0f} s"
         log.log(
             level,
             "Worker %d for %s ended: %s%s",

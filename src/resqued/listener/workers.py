@@ -1,15 +1,19 @@
 """The listener's workers: fill the slots, let the built ones through, notice who has left."""
 
 import logging
+import random
+from dataclasses import replace
 from signal import Signals
 from typing import Protocol
 
 from resqued.clock import Clock
 from resqued.config.hooks import run_hooks
 from resqued.config.model import Config, WorkerSpec
+from resqued.config.pools import expand
 from resqued.figures import Figures
 from resqued.ipc import messages
 from resqued.ipc.channel import Channel
+from resqued.listener import scaling
 from resqued.listener.accounts import Accounts
 from resqued.listener.recovery import Recoveries
 from resqued.listener.sight import sight_of
@@ -55,7 +59,9 @@ class Workers:
         self._recoveries = recoveries
         self._channel = channel
         self._waiter = waiter
+        self._clock = clock
         self._body = body
+        self._pools = {pool.name: pool for pool in config.pools}
         self._slots = [WorkerSlot(n, spec, clock) for n, spec in enumerate(config.workers)]
         self._accounts = Accounts()
         self._batons = Batons(map(_group, config.workers))
@@ -67,8 +73,8 @@ class Workers:
 
     @property
     def configured(self) -> int:
-        """How many workers the configuration asks for."""
-        return len(self._slots)
+        """How many workers there are to be."""
+        return sum(slot.is_wanted for slot in self._slots)
 
     @property
     def alive(self) -> int:
@@ -115,8 +121,9 @@ class Workers:
         return process is not None and process.is_ready
 
     def look(self) -> tuple[messages.SlotSight, ...]:
-        """Return what there is to be seen of each slot."""
-        return tuple(map(sight_of, self._slots))
+        """Return what there is to be seen of each slot, but for those that are done with."""
+        seen = (slot for slot in self._slots if slot.is_wanted or slot.process is not None)
+        return tuple(map(sight_of, seen))
 
     def figures(self) -> Figures:
         """Return what was counted of all workers, those that have ended included."""
@@ -170,6 +177,28 @@ class Workers:
     def retire(self, number: int) -> None:
         """Have a worker leave when its job is done; its slot asks again."""
         self._slots[number].send(Signals.SIGQUIT)
+
+    def scale(self, name: str, size: int) -> None:
+        """Give a pool another size, and tell the master what the slots are now.
+
+        Who is one too many stays until the master has it leave. One that stops has no use for it.
+        """
+        pool = self._pools.get(name)
+        if pool is None or self._is_closing:
+            return
+        wanted = expand(replace(pool, size=size), random.shuffle)
+        missing = scaling.fit((s for s in self._slots if s.spec.pool == name), wanted)
+        first = len(self._slots)
+        self._slots += [WorkerSlot(n, spec, self._clock) for n, spec in enumerate(missing, first)]
+        self._batons.extend(_group(slot.spec) for slot in self._slots if slot.is_wanted)
+        self._channel.send(
+            messages.Scaled(
+                name,
+                size,
+                tuple(slot.spec.queues if slot.is_wanted else None for slot in self._slots),
+                tuple(slot.number for slot in self._slots if slot.spec.pool == name),
+            )
+        )
 
     def stop(self, number: Signals) -> None:
         """Tell every worker to leave, by this signal, and start no other."""

@@ -34,10 +34,22 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the owner asks for: the queues of each of its slots."""
+    """What the owner asks for: the queues of each of its slots.
+
+    A slot may be a hole: its pool was scaled down, and it wants no worker any more.
+    """
 
     generation: int
-    slots: tuple[QueueSet, ...]
+    slots: tuple[QueueSet | None, ...]
+
+    @property
+    def asked_for(self) -> Counter[QueueSet]:
+        """How many workers each list is to have."""
+        return Counter(queues for queues in self.slots if queues is not None)
+
+    def has_place_for(self, worker: Live) -> bool:
+        """Whether the worker is in a slot of this plan that wants one."""
+        return worker.generation == self.generation and self.slots[worker.slot] is not None
 
 
 def grants(live: Iterable[Live], plan: Plan, asking: Sequence[int]) -> list[int]:
@@ -46,13 +58,13 @@ def grants(live: Iterable[Live], plan: Plan, asking: Sequence[int]) -> list[int]
     Afterwards the live workers of all generations are at most the plan's total, and those of any
     started list at most what the plan asks for that list.
     """
-    asked_for = Counter(plan.slots)
+    asked_for = plan.asked_for
     alive = Counter(worker.queues for worker in live)
-    room = len(plan.slots) - alive.total()
+    room = asked_for.total() - alive.total()
     granted = []
     for slot in asking:
         queues = plan.slots[slot]
-        if room > 0 and alive[queues] < asked_for[queues]:
+        if queues is not None and room > 0 and alive[queues] < asked_for[queues]:
             granted.append(slot)
             alive[queues] += 1
             room -= 1
@@ -60,20 +72,20 @@ def grants(live: Iterable[Live], plan: Plan, asking: Sequence[int]) -> list[int]
 
 
 def next_to_leave(live: Sequence[Live], plan: Plan, now: float) -> Live | None:
-    """Return the worker of another generation to be told to leave now, if one may be.
+    """Return the worker without a place in the plan to be told to leave now, if one may be.
 
     At most a tenth of the plan, and at least one worker, is missing at any time because of this,
     in all and per queue list. First those that do not work yet, whom nobody will miss, then those
     whose list the plan no longer has, then those whose list has too many, then any.
     """
-    others = [w for w in live if w.generation != plan.generation and w.phase is not Phase.TOLD]
+    others = [w for w in live if not plan.has_place_for(w) and w.phase is not Phase.TOLD]
     idle = next((worker for worker in others if not _is_serving(worker, now)), None)
     if idle is not None:
         return idle
-    asked_for = Counter(plan.slots)
+    asked_for = plan.asked_for
     alive = Counter(worker.queues for worker in live)
     serving = Counter(worker.queues for worker in live if _is_serving(worker, now))
-    if serving.total() - 1 < _floor(len(plan.slots)):
+    if serving.total() - 1 < _floor(asked_for.total()):
         return None
 
     def urgency(worker: Live) -> int:

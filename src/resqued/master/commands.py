@@ -6,8 +6,9 @@ from signal import Signals
 
 from resqued.ipc import messages
 from resqued.master.cap import Live
-from resqued.master.generation import Stage
+from resqued.master.generation import Generation, Stage
 from resqued.master.listeners import Listeners
+from resqued.master.places import PoolPlaces
 from resqued.master.pool import Pool
 from resqued.master.shutdown import Shutdown, Urgency
 from resqued.master.steering import Steering
@@ -62,6 +63,27 @@ class Commands:
             },
         )
         self._pool.restart(live)
+
+    def scale(self, generation: Generation, pool: PoolPlaces, size: int) -> None:
+        """Have a pool of the owner get another size, for a working master.
+
+        How many workers there are changes afterwards, as with a reload: by the cap and the floor.
+        """
+        log.info(
+            "Pool %.200r of generation %d is scaled from %d to %d",
+            pool.name,
+            generation.number,
+            pool.size,
+            size,
+            extra={
+                "event": "scale_requested",
+                "generation": generation.number,
+                "pool": pool.name,
+                "was": pool.size,
+                "size": size,
+            },
+        )
+        generation.scale(pool.name, size)
 
     def obey(self, received: Signals, by: str = "") -> None:
         """Do what a signal asks; stopping never goes back, so then most ask nothing.

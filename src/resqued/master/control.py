@@ -11,7 +11,7 @@ from resqued.clock import Clock
 from resqued.control.protocol import Code, RefusedError, Request, unknown_verb
 from resqued.control.server import Reply, Server
 from resqued.ipc import messages
-from resqued.master import snapshot
+from resqued.master import scaling, snapshot
 from resqued.master.cap import Phase
 from resqued.master.commands import Commands, Mode
 from resqued.master.listeners import Listeners
@@ -56,6 +56,7 @@ class Control:
             "resume": self._resume,
             "stop": self._stop,
             "restart": self._restart,
+            "scale": self._scale,
             "reexec": self._reexec,
             "reopen-logs": self._reopen_logs,
         }
@@ -192,8 +193,22 @@ class Control:
             if generation is not generations.owner:
                 text = f"worker {pid} is of generation {generation.number}, which is being replaced"
                 raise RefusedError(Code.NOT_NOW, text)
+            if generation.is_surplus(worker):
+                text = f"worker {pid} is one too many since its pool was scaled, and will leave"
+                raise RefusedError(Code.NOT_NOW, text)
             self._commands.restart(worker.live)
         reply.send({"slot": worker.live.slot, "was": was.value})
+
+    def _scale(self, request: Request, reply: Reply) -> None:
+        """All that is asked for, or, if something is wrong with any of it, nothing."""
+        sizes = request.numbers("pools")
+        self._refuse_unless_working()
+        owner = scaling.scalable(self._listeners.generations, self._listeners.reloads.last)
+        pools = scaling.check_sizes(owner, sizes)
+        for pool in pools:
+            self._commands.scale(owner, pool, sizes[pool.name])
+        changes = {pool.name: {"was": pool.size, "now": sizes[pool.name]} for pool in pools}
+        reply.send({"generation": owner.number, "pools": changes})
 
     def _reexec(self, _request: Request, reply: Reply) -> None:
         self._refuse_stopping()

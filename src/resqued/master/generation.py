@@ -5,9 +5,11 @@ from enum import Enum
 from signal import Signals
 
 from resqued.figures import NO_FIGURES
+from resqued.ipc import messages
 from resqued.ipc.channel import Channel
-from resqued.ipc.messages import Seen
+from resqued.ipc.messages import PoolSlots, Scaled, Seen
 from resqued.master.cap import Live, Phase, Plan
+from resqued.master.places import Places
 from resqued.process.watch import ProcessWatch
 
 #: Seconds that a listener which was told to leave while it loaded gets before it is killed: the
@@ -71,7 +73,7 @@ class Generation:
         self.has_failed = False  #: whether it could not start
         self.told_by = Signals.SIGQUIT  #: how its workers are told to leave
         self.plan: Plan | None = None
-        self.queues: tuple[tuple[str, ...], ...] = ()  #: of each slot of the plan, in their order
+        self.places = Places()  #: what the plan comes from
         self.version: str | None = None  #: of the resqued that its listener runs
         self.app_version: str | None = None  #: of the application, if that has said so
         self.seen: Seen | None = None  #: what its listener has said last of its workers
@@ -94,9 +96,19 @@ class Generation:
     @property
     def is_complete(self) -> bool:
         """Whether every configured worker works."""
-        return self.plan is not None and len(self.plan.slots) == sum(
-            worker.live.phase is Phase.READY for worker in self.workers.values()
+        return self.plan is not None and self.at_work == self.plan.asked_for.total()
+
+    @property
+    def at_work(self) -> int:
+        """How many of the configured workers work."""
+        return sum(
+            worker.live.phase is Phase.READY and not self.is_surplus(worker)
+            for worker in self.workers.values()
         )
+
+    def is_surplus(self, worker: Worker) -> bool:
+        """Whether a worker of this generation is one too many, since its pool was scaled."""
+        return self.plan is not None and not self.plan.has_place_for(worker.live)
 
     @property
     def has_untold_workers(self) -> bool:
@@ -109,13 +121,30 @@ class Generation:
         boot_timeout: float | None,
         stop_timeout: float,
         version: str | None = None,
+        pools: tuple[PoolSlots, ...] | None = None,
     ) -> None:
         """Note what its configuration asks for, and which resqued its listener runs."""
-        self.queues = slots
         self.version = version
-        self.plan = Plan(self.number, tuple(frozenset(queues) for queues in slots))
+        self.has_places(Places.loaded(slots, pools))
         self.boot_timeout = boot_timeout
         self.stop_timeout = stop_timeout
+
+    def has_places(self, places: Places) -> None:
+        """Note which slots there are; a hole that has asked for a worker wants none any more."""
+        self.places = places
+        self.plan = places.plan(self.number)
+        for slot in places.holes:
+            self.asking.pop(slot, None)
+
+    def scale(self, pool: str, size: int) -> None:
+        """Ask its listener for another size of a pool; its slots change when that has answered."""
+        self.places = self.places.asked(pool, size)
+        self.channel.send(messages.Scale(pool, size))
+
+    def scaled(self, message: Scaled) -> None:
+        """Note the slots that its listener has now."""
+        if self.plan is not None:
+            self.has_places(self.places.scaled(message))
 
     def leave(self, now: float, told_by: Signals = Signals.SIGQUIT) -> None:
         """Note that its listener, and by it every worker, was told to stop."""
@@ -139,14 +168,15 @@ class Generation:
 
     def ask(self, slot: int) -> None:
         """Note that a slot waits for a grant."""
-        if self.plan is not None and 0 <= slot < len(self.plan.slots):
+        if self.plan is None or not 0 <= slot < len(self.plan.slots):
+            return
+        if self.plan.slots[slot] is not None:
             self.asking[slot] = None
 
     def grant(self, slot: int) -> None:
         """Count the slot's worker as alive from now on."""
-        assert self.plan is not None
         del self.asking[slot]
-        live = Live(self.number, slot, self.plan.slots[slot], Phase.GRANTED)
+        live = Live(self.number, slot, frozenset(self.places.queues[slot]), Phase.GRANTED)
         self.workers[slot] = Worker(live)
 
     def has_open_grant(self, slot: int) -> bool:

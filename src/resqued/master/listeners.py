@@ -250,6 +250,8 @@ class Listeners:
                 generation.seen = message
             case messages.Counted(figures):
                 generation.figures = figures
+            case messages.Scaled():
+                self._scaled(generation, message)
             case _:
                 log.warning(
                     "Listener #%d sent what only a master says",
@@ -259,7 +261,11 @@ class Listeners:
 
     def _loaded(self, generation: Generation, message: messages.Loaded) -> None:
         generation.loaded(
-            message.workers, message.boot_timeout, message.stop_timeout, message.version
+            message.workers,
+            message.boot_timeout,
+            message.stop_timeout,
+            message.version,
+            message.pools,
         )
         if not self.has_loaded_once:
             self.has_loaded_once = True
@@ -271,6 +277,21 @@ class Listeners:
                 extra={"event": "master_started", "version": __version__, "workers": count},
             )
             self._report.started()
+
+    def _scaled(self, generation: Generation, message: messages.Scaled) -> None:
+        generation.scaled(message)
+        log.info(
+            "Pool %.200r of generation %d has %d places",
+            message.pool,
+            generation.number,
+            message.size,
+            extra={
+                "event": "pool_scaled",
+                **_names(generation),
+                "pool": message.pool,
+                "size": message.size,
+            },
+        )
 
     def _proved(self, generation: Generation) -> None:
         if generation.stage is Stage.BOOTING:

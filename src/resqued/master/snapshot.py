@@ -1,5 +1,7 @@
 """The pool as it is at one moment, for whoever asks; pure, from what the master knows."""
 
+from dataclasses import replace
+
 from resqued import __version__
 from resqued.control.status import (
     GenerationStatus,
@@ -7,6 +9,7 @@ from resqued.control.status import (
     ListenerEnds,
     MasterStatus,
     PoolFigures,
+    PoolSize,
     PoolStatus,
     Progress,
     ReloadCount,
@@ -50,7 +53,7 @@ def progress(reload: Reload, generations: Generations, now: float) -> Progress:
     workers = [] if new is None else list(new.workers.values())
     return Progress(
         reload=reload_status(reload, now),
-        configured=len(new.plan.slots) if new is not None and new.plan is not None else None,
+        configured=None if new is None else _configured(new),
         ready=sum(worker.live.phase is Phase.READY for worker in workers),
         former=sum(generation is not new for generation, _ in generations.workers()),
     )
@@ -75,7 +78,7 @@ def health(mode: str, generations: Generations) -> Health:
     return Health(
         mode=mode,
         generation=None if owner is None else owner.number,
-        configured=None if owner is None or owner.plan is None else len(owner.plan.slots),
+        configured=None if owner is None else _configured(owner),
         serving=sum(worker.live.phase in serving for _, worker in generations.workers()),
     )
 
@@ -137,11 +140,23 @@ def _generation(
         listener=generation.pid if generation.has_listener else None,
         version=generation.version,
         app_version=generation.app_version,
-        configured=len(generation.plan.slots) if generation.plan is not None else None,
+        configured=_configured(generation),
         is_silent=generation.is_silent,
         is_stale=generation.stage in _LISTENED_STAGES and not is_fresh,
         workers=tuple(_workers(generation, generations, sights, now)),
+        pools=_pools(generation),
     )
+
+
+def _configured(generation: Generation) -> int | None:
+    return None if generation.plan is None else generation.plan.asked_for.total()
+
+
+def _pools(generation: Generation) -> tuple[PoolSize, ...] | None:
+    pools = generation.places.pools
+    if pools is None:
+        return None
+    return tuple(PoolSize(name=p.name, size=p.size, configured=p.configured) for p in pools)
 
 
 def _state(generation: Generation, generations: Generations) -> str:
@@ -164,18 +179,25 @@ def _workers(
     generation: Generation, generations: Generations, sights: dict[int, SlotSight], now: float
 ) -> list[WorkerStatus]:
     """Return the workers that are there, and in the owner also the places without one."""
-    is_owner = generation is generations.owner
-    places = range(len(generation.queues)) if is_owner else sorted(generation.workers)
+    is_owner, holes = generation is generations.owner, set(generation.places.holes)
+    places = set(generation.workers)
+    if is_owner:
+        places |= set(range(len(generation.places.queues))) - holes
+    names = generation.places.pool_names
     return [
-        _worker(generation, slot, generation.workers.get(slot), sights.get(slot), now)
-        for slot in places
+        replace(
+            _worker(generation, slot, generation.workers.get(slot), sights.get(slot), now),
+            pool=names.get(slot),
+            is_surplus=is_owner and slot in holes,
+        )
+        for slot in sorted(places)
     ]
 
 
 def _worker(
     generation: Generation, slot: int, worker: Worker | None, sight: SlotSight | None, now: float
 ) -> WorkerStatus:
-    queues = generation.queues[slot]
+    queues = generation.places.queues[slot]
     if worker is None:
         return _empty(slot, queues, sight)
     if sight is None or sight.pid != worker.pid:  # it was too late, or of the one before

@@ -13,10 +13,11 @@ from resqued.errors import ResquedError
 from resqued.figures import NO_FIGURES, Figures
 from resqued.ipc import messages
 from resqued.ipc.channel import Channel
-from resqued.master.cap import Live, Phase, Plan
+from resqued.master.cap import Live, Phase
 from resqued.master.generation import Generation, Stage, Worker
 from resqued.master.generations import Generations
 from resqued.master.options import Options
+from resqued.master.places import Places, PoolPlaces
 from resqued.master.reloads import Reload, ReloadTally
 from resqued.process.watch import ProcessWatch
 from resqued.typed import from_json
@@ -79,6 +80,8 @@ class SavedGeneration:
     version: str | None = None
     app_version: str | None = None
     figures: Figures = NO_FIGURES
+    holes: tuple[int, ...] = ()  #: which of the slots want no worker any more
+    pools: tuple[PoolPlaces, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,8 +163,7 @@ def restore_generations(state: SavedState) -> Generations:
 
 
 def _save(generation: Generation) -> SavedGeneration:
-    channel = generation.channel
-    plan = generation.plan
+    channel, places = generation.channel, generation.places
     return SavedGeneration(
         number=generation.number,
         pid=generation.pid,
@@ -173,7 +175,7 @@ def _save(generation: Generation) -> SavedGeneration:
         kill_at=generation.kill_at,
         has_failed=generation.has_failed,
         told_by=generation.told_by,
-        slots=generation.queues if plan else None,
+        slots=places.queues if generation.plan else None,
         boot_timeout=generation.boot_timeout,
         stop_timeout=generation.stop_timeout,
         asking=tuple(generation.asking),
@@ -186,6 +188,8 @@ def _save(generation: Generation) -> SavedGeneration:
         version=generation.version,
         app_version=generation.app_version,
         figures=generation.figures,
+        holes=places.holes,
+        pools=places.pools,
     )
 
 
@@ -211,8 +215,7 @@ def _restore(saved: SavedGeneration) -> Generation:
     generation.has_failed = saved.has_failed
     generation.told_by = saved.told_by
     if saved.slots is not None:
-        generation.queues = saved.slots
-        generation.plan = Plan(saved.number, tuple(map(frozenset, saved.slots)))
+        generation.has_places(Places(saved.slots, saved.holes, saved.pools))
     generation.boot_timeout = saved.boot_timeout
     generation.stop_timeout = saved.stop_timeout
     generation.asking = dict.fromkeys(saved.asking)

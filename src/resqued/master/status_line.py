@@ -1,6 +1,5 @@
 """The state of the pool in one short line, for whoever wants no more."""
 
-from resqued.master.cap import Phase
 from resqued.master.generations import Generations
 
 #: Characters; the reason of a failure may be a long text.
@@ -42,10 +41,10 @@ def _working(generations: Generations, count: int) -> list[str]:
     owner = generations.owner
     if owner is None or owner.plan is None:
         return []
-    own = sum(worker.live.phase is Phase.READY for worker in owner.workers.values())
     others = count - len(owner.workers)
     more = f", {others} of others" if others else ""
-    return [f"generation {owner.number}: {own} of {len(owner.plan.slots)} workers{more}"]
+    wanted = owner.plan.asked_for.total()
+    return [f"generation {owner.number}: {owner.at_work} of {wanted} workers{more}"]
 
 
 def _loading(generations: Generations) -> list[str]:

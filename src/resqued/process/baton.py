@@ -8,6 +8,7 @@ go of it writes a byte into a pipe on which the others sleep.
 import fcntl
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from struct import Struct
@@ -111,15 +112,20 @@ class Batons:
         """
         self._batons: dict[Group, Baton] = {}
         self._file = -1
-        names = list(groups)
-        several = [name for name in dict.fromkeys(names) if names.count(name) > 1]
-        try:
-            for place, name in enumerate(several):
+        self.extend(groups)
+
+    def extend(self, groups: Iterable[Group]) -> None:
+        """Make what the children that are forked from now on lack; ``groups`` as at first.
+
+        A child of such a group that is there already goes on without.
+        """
+        several = [name for name, count in Counter(groups).items() if count > 1]
+        with suppress(OSError):
+            for name in several:
                 if self._file < 0:
                     self._file = _shared_file()
-                self._add(name, place)
-        except OSError:
-            pass
+                if name not in self._batons:
+                    self._add(name, len(self._batons))
 
     def wake(self, group: Group) -> None:
         """Wake one of those who wait in a group: a member has ended, which may have watched."""

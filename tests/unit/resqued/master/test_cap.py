@@ -12,15 +12,20 @@ NOW = 100.0
 
 
 def live(
-    queues: str, phase: Phase = Phase.READY, *, generation: int = 1, told_at: float = 0
+    queues: str,
+    phase: Phase = Phase.READY,
+    *,
+    generation: int = 1,
+    told_at: float = 0,
+    slot: int = 0,
 ) -> Live:
     """Return a worker; each letter is a queue."""
-    return Live(generation, 0, frozenset(queues), phase, told_at)
+    return Live(generation, slot, frozenset(queues), phase, told_at)
 
 
 def plan(*slots: str) -> Plan:
-    """Return what generation 2 asks for."""
-    return Plan(2, tuple(frozenset(queues) for queues in slots))
+    """Return what generation 2 asks for; - is a hole."""
+    return Plan(2, tuple(None if queues == "-" else frozenset(queues) for queues in slots))
 
 
 @pytest.mark.parametrize(
@@ -36,6 +41,9 @@ def plan(*slots: str) -> Plan:
         pytest.param(["a", "a", "a"], ["a", "b"], [0, 1], [], id="above a smaller total"),
         pytest.param(["a"], ["a", "a"], [0, 1], [0], id="the second of two equals"),
         pytest.param([], ["a"], [], [], id="nobody asks"),
+        pytest.param([], ["-", "a"], [0, 1], [1], id="a hole has nothing to ask for"),
+        pytest.param(["x"], ["-", "a"], [1], [], id="a hole is no place"),
+        pytest.param(["a"], ["-", "a", "a"], [1, 2], [1], id="a worker in a hole counts"),
     ],
 )
 def test_grants(alive: list[str], asked: list[str], asking: list[int], granted: list[int]):
@@ -94,6 +102,25 @@ def test_every_live_worker_takes_a_place(phase: Phase):
         pytest.param([live("a"), live("a"), live("a")], ["b"], 0, id="the surplus does not count"),
         pytest.param([live("a")], [], 0, id="an emptied pool"),
         pytest.param([], ["a"], None, id="nobody"),
+        pytest.param([live("a", generation=2)], ["-"], 0, id="the owner's, in a hole"),
+        pytest.param(
+            [live("a", generation=2), live("a", generation=2, slot=1)],
+            ["-", "a"],
+            0,
+            id="a surplus is not missed",
+        ),
+        pytest.param(
+            [live("a", generation=2), live("b", Phase.STARTING, generation=2, slot=1)],
+            ["-", "b", "c"],
+            None,
+            id="in a hole, and the floor is reached",
+        ),
+        pytest.param(
+            [live("a", Phase.GRANTED, generation=2), live("b", generation=2, slot=1)],
+            ["-", "b"],
+            0,
+            id="granted before its slot became a hole",
+        ),
     ],
 )
 def test_next_to_leave(workers: list[Live], asked: list[str], leaving: int | None):
@@ -128,15 +155,29 @@ def test_a_tenth_leaves_at_once_but_at_least_one(size: int, at_once: int):
 
 
 queue_sets = st.sampled_from([frozenset(q) for q in ("a", "b", "ab", "c", "x", "y")])
-plans = st.lists(queue_sets, max_size=25).map(lambda slots: Plan(2, tuple(slots)))
-workers = st.builds(
-    Live,
-    generation=st.sampled_from([1, 2]),
-    slot=st.just(0),
-    queues=queue_sets,
-    phase=st.sampled_from(Phase),
-    told_at=st.sampled_from([NOW, NOW - 0.5, NOW - 1, NOW - 50]),
-)
+plans = st.lists(queue_sets | st.none(), max_size=25).map(lambda slots: Plan(2, tuple(slots)))
+phases = st.sampled_from(Phase)
+moments = st.sampled_from([NOW, NOW - 0.5, NOW - 1, NOW - 50])
+
+
+@st.composite
+def situations(draw: st.DrawFn) -> tuple[list[Live], Plan]:
+    """Return workers of an older generation and of the plan's, whose slots may be holes now."""
+    wanted = draw(plans)
+    others = st.builds(
+        Live,
+        generation=st.just(1),
+        slot=st.just(0),
+        queues=queue_sets,
+        phase=phases,
+        told_at=moments,
+    )
+    alive = draw(st.lists(others, max_size=20))
+    numbers = st.integers(0, len(wanted.slots) - 1) if wanted.slots else st.nothing()
+    for slot in draw(st.lists(numbers, unique=True)):
+        queues = wanted.slots[slot] or draw(queue_sets)
+        alive.append(Live(2, slot, queues, draw(phases), draw(moments)))
+    return draw(st.permutations(alive)), wanted
 
 
 def serving(alive: list[Live]) -> Counter[frozenset[str]]:
@@ -148,44 +189,70 @@ def serving(alive: list[Live]) -> Counter[frozenset[str]]:
     )
 
 
-@given(st.lists(workers, max_size=30), plans, st.data())
-def test_granting_never_breaks_the_cap(alive: list[Live], wanted: Plan, data: st.DataObject):
+@given(situations(), st.data())
+def test_granting_never_breaks_the_cap(situation: tuple[list[Live], Plan], data: st.DataObject):
     """Whatever is alive: afterwards the total and each started list are within the plan."""
+    alive, wanted = situation
     asking = data.draw(st.permutations(range(len(wanted.slots))))
 
     granted = cap.grants(alive, wanted, asking)
 
-    asked_for = Counter(wanted.slots)
+    asked_for = Counter(queues for queues in wanted.slots if queues is not None)
     after = Counter(worker.queues for worker in alive)
     after.update(wanted.slots[slot] for slot in granted)
     assert len(set(granted)) == len(granted)
+    assert all(wanted.slots[slot] is not None for slot in granted)
     if granted:
-        assert after.total() <= len(wanted.slots)
+        assert after.total() <= asked_for.total()
     for slot in granted:
         assert after[wanted.slots[slot]] <= asked_for[wanted.slots[slot]]
     # And nothing is held back without need.
     for slot in set(asking) - set(granted):
         queues = wanted.slots[slot]
-        assert after.total() >= len(wanted.slots) or after[queues] >= asked_for[queues]
+        is_full = after.total() >= asked_for.total() or after[queues] >= asked_for[queues]
+        assert queues is None or is_full
 
 
-@given(st.lists(workers, max_size=30), plans)
-def test_telling_never_goes_below_the_floor(alive: list[Live], wanted: Plan):
+@given(situations())
+def test_telling_never_goes_below_the_floor(situation: tuple[list[Live], Plan]):
     """However many are told one after another: at most a tenth, at least one, is missing by it."""
+    alive, wanted = situation
     before = serving(alive)
-    asked_for = Counter(wanted.slots)
+    asked_for = Counter(queues for queues in wanted.slots if queues is not None)
 
     while leaving := cap.next_to_leave(alive, wanted, NOW):
-        assert leaving.generation != wanted.generation
+        assert leaving.generation != wanted.generation or wanted.slots[leaving.slot] is None
         assert leaving.phase is not Phase.TOLD
         place = next(n for n, worker in enumerate(alive) if worker is leaving)
         alive = [*alive]
         alive[place] = replace(leaving, phase=Phase.TOLD, told_at=NOW)
         after = serving(alive)
-        total = len(wanted.slots)
+        total = asked_for.total()
         assert after.total() >= min(before.total(), total - max(1, total // 10))
         queues, count = leaving.queues, asked_for[leaving.queues]
         assert after[queues] >= min(before[queues], count - max(1, count // 10))
+
+
+@given(st.lists(queue_sets, max_size=12), st.lists(queue_sets, max_size=12), st.integers(0, 12))
+def test_grant_and_leave_always_make_a_scaled_pool_fit(
+    old: list[frozenset[str]], more: list[frozenset[str]], kept: int
+):
+    """With any slots turned into holes and any appended: there is always a next step to the end."""
+    slots = [queues if number < kept else None for number, queues in enumerate(old)] + more
+    wanted = Plan(2, tuple(slots))
+    alive = [Live(2, slot, queues, Phase.READY) for slot, queues in enumerate(old)]
+    limit = max(len(old), len(wanted.slots) - slots.count(None))
+
+    for _ in range(len(old) + len(more) + 1):
+        missing = set(range(len(slots))) - {worker.slot for worker in alive}
+        granted = cap.grants(alive, wanted, sorted(missing))
+        alive += [Live(2, slot, slots[slot] or frozenset(), Phase.READY) for slot in granted]
+        assert len(alive) <= limit
+        while leaving := cap.next_to_leave(alive, wanted, NOW):
+            alive = [worker for worker in alive if worker is not leaving]  # idle: it leaves
+
+    expected = [slot for slot, queues in enumerate(slots) if queues is not None]
+    assert sorted(worker.slot for worker in alive) == expected
 
 
 @given(st.lists(queue_sets, max_size=12), st.lists(queue_sets, max_size=12))

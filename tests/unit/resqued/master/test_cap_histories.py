@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from resqued.listener import workers
-from resqued.master import cap, generation, generations, pool, steering
+from resqued.listener import scaling, slots, workers
+from resqued.master import cap, generation, generations, places, pool, steering
 from tests.support import histories
 from tests.support.histories import FAULTS, STEPS, Step
 from tests.support.mutation import broken
@@ -29,12 +29,18 @@ FAULT = st.tuples(st.sampled_from(FAULTS), st.integers(0, 260))
 
 MUTATIONS = [
     (cap, "and alive[queues] < asked_for[queues]", ""),
-    (cap, "room = len(plan.slots) - alive.total()", "room = len(plan.slots) - alive.total() + 1"),
+    (
+        cap,
+        "room = asked_for.total() - alive.total()",
+        "room = asked_for.total() - alive.total() + 1",
+    ),
+    (cap, "room = asked_for.total() - alive.total()", "room = len(plan.slots) - alive.total()"),
     (cap, "            room -= 1\n", ""),
     (cap, "            alive[queues] += 1\n", ""),
     (cap, "return count - max(1, count // 10)", "return count - max(1, count // 10) - 1"),
-    (cap, "serving.total() - 1 < _floor(len(plan.slots))", "False"),
-    (cap, "w.generation != plan.generation and ", ""),
+    (cap, "serving.total() - 1 < _floor(asked_for.total())", "False"),
+    (cap, "not plan.has_place_for(w) and ", ""),
+    (cap, "not plan.has_place_for(w) and ", "w.generation != plan.generation and "),
     (cap, "return now - worker.told_at >= BUSY_AFTER", "return True"),
     (cap, "return now - worker.told_at >= BUSY_AFTER", "return False"),
     (cap, "return worker.phase is Phase.READY", "return True"),
@@ -44,6 +50,14 @@ MUTATIONS = [
         "return [worker.live for _, worker in self.workers() if worker.watch is not None]",
     ),
     (generations, "and not generation.has_untold_workers", ""),
+    (places, "if queues is None)", "if False)"),
+    (scaling, "                slot.let_go()", "                slot.state"),
+    (scaling, "fitting.pop().want()", "fitting.pop()"),
+    (scaling, "fitting.pop().want()", "fitting.pop(0).want()"),
+    (scaling, "        if fitting:", "        if False:"),
+    (slots, "goes_on = self.is_wanted and not closing", "goes_on = not closing"),
+    (slots, "if self.state is SlotState.CLOSED and self.process is None:", "if False:"),
+    (slots, "if worked or self.state is SlotState.CLOSED:", "if worked:"),
     (generation, "            self.failed_starts += 1", "            self.failed_starts += 0"),
     (generations, "self.owner, self.fallback = self.fallback, None", "self.fallback = None"),
     (pool, "if slot not in owner.workers", ""),
