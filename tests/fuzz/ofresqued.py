@@ -28,7 +28,10 @@ from resqued.ipc.messages import (
     Grant,
     Loaded,
     MalformedMessageError,
+    PoolSlots,
     Proved,
+    Scale,
+    Scaled,
     Started,
 )
 from resqued.listener.slots import Process
@@ -47,7 +50,9 @@ _LINES = tuple(
     for message in (
         Boot(3, 1024, ("pool.py", "b.py"), "/srv", None),
         Grant(2),
-        Loaded((("a", "b"), ("*",)), 300.0, 15.0),
+        Loaded((("a", "b"), ("*",)), 300.0, 15.0, "0.1.0", (PoolSlots("p", 1, (1,)),)),
+        Scale("p", 3),
+        Scaled("p", 0, (("a", "b"), None), (1,)),
         Proved("abc"),
         Started(1, 4711),
     )
@@ -55,6 +60,7 @@ _LINES = tuple(
 _REQUESTS = (
     b'{"v":1,"verb":"progress","reload":3}',
     b'{"v":1,"verb":"stop","now":true}',
+    b'{"v":1,"verb":"scale","pools":{"mail":3,"b":0}}',
 )
 _GATE_LINES = (
     b'["ready","announces"]\n',
@@ -104,6 +110,8 @@ def _control(raw: bytes) -> None:
     with suppress(RefusedError):
         request = parse_request(raw)
         assert isinstance(request.verb, str)
+        with suppress(RefusedError):
+            assert all(number >= 0 for number in request.numbers("pools").values())
         assert request.number("reload") >= 0
 
 

@@ -63,8 +63,8 @@ class Request:
             raise self._bad(name, "an object of whole numbers")
         for key, number in value.items():
             if type(number) is not int or number < 0:
-                text = f"the number of {shown(key)} in {name!r} must be a whole one, 0 or more"
-                text = f"{self.verb}: {text}, not {shown(number)}"
+                which = f'{self.verb}: the number of {shown(key)} in "{name}"'
+                text = f"{which} must be a whole one, 0 or more, not {shown(number)}"
                 raise RefusedError(Code.BAD_ARGUMENT, text)
         return value
 

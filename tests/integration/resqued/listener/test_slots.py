@@ -617,3 +617,72 @@ def test_a_fork_that_fails_backs_off(story: Story):
     story.start(lambda _ticket: 4)
     story.watched()
     assert story.reap().process_status.code == 4
+
+
+@told
+def test_a_slot_that_is_let_go_starts_nobody(story: Story):
+    """Empty, it is closed at once; wanted again, it asks."""
+    story.slot.ask()
+    story.slot.let_go()
+    assert (story.slot.state, story.slot.due_in) == (SlotState.CLOSED, None)
+
+    story.slot.want()
+
+    assert (story.slot.state, story.slot.due_in) == (SlotState.IDLE, 0)
+
+
+@told
+def test_a_worker_whose_slot_is_let_go_stays_until_it_is_told(story: Story):
+    """And nobody follows it, however it ends."""
+    story.start(pass_gate)
+    story.slot.let_go()
+    assert not story.reach_gate()
+    assert story.watched()
+    assert story.slot.state is SlotState.WORKING
+
+    assert story.reap().process_status.code == 7
+
+    assert (story.slot.state, story.slot.due_in) == (SlotState.CLOSED, None)
+
+
+@told
+def test_a_slot_that_is_wanted_again_before_its_worker_has_left(story: Story):
+    """It asks for another one as soon as it is free."""
+    story.start(hang)
+    story.watched()
+    story.slot.let_go()
+    story.slot.send(Signals.SIGQUIT)
+    story.slot.want()
+    assert story.slot.state is SlotState.STOPPING
+
+    story.reap()
+
+    assert (story.slot.state, story.slot.due_in) == (SlotState.IDLE, 0)
+
+
+@told
+def test_a_canary_whose_slot_is_let_go(story: Story):
+    """It is killed; a slot that is wanted again meanwhile asks when it has gone, at once."""
+    story.fork(hang)
+    story.slot.let_go()
+    story.slot.want()
+    assert story.slot.state is SlotState.CLOSED
+
+    def is_gone() -> bool:
+        assert story.slot.reap(closing=False) is None
+        return story.slot.process is None
+
+    wait_until(is_gone, "the canary's end")
+    assert (story.slot.state, story.slot.due_in) == (SlotState.IDLE, 0)
+    assert story.slot.restarts == 0
+
+
+@told
+def test_a_canary_whose_slot_stays_let_go(story: Story):
+    """Its end leaves a closed slot."""
+    story.fork(hang)
+    story.slot.let_go()
+
+    wait_until(lambda: story.slot.reap(closing=False) or not story.slot.process, "its end")
+
+    assert story.slot.state is SlotState.CLOSED

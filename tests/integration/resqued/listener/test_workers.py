@@ -4,7 +4,8 @@ import os
 from collections.abc import Callable
 from signal import Signals
 
-from resqued.config.model import Config, Hooks, WorkerSpec
+from resqued.config.model import Config, Hooks, PoolSpec, QueueSpec, WorkerSpec
+from resqued.config.pools import expand
 from resqued.ipc import messages
 from resqued.ipc.channel import Channel
 from resqued.ipc.messages import Message
@@ -23,7 +24,7 @@ from tests.support.waiting import wait_until
 class Story:
     """A listener's workers without a listener, in a child process of the test's own."""
 
-    def __init__(self, *queues: str) -> None:
+    def __init__(self, *queues: str, pool: PoolSpec | None = None) -> None:
         self.ended: list[WorkerSummary] = []
         ours, theirs = Channel.pair()
         self.master = Channel(theirs)
@@ -32,7 +33,9 @@ class Story:
             WorkerSpec(queues=(queue,), interval=5.0, pool=None, max_deaths=7) for queue in queues
         ]
         hooks = Hooks(after_exit=(self.ended.append,))
-        config = Config(paths=("x.py",), workers=tuple(specs), hooks=hooks)
+        pools = () if pool is None else (pool,)
+        specs += [spec for each in pools for spec in expand(each, list.reverse)]
+        config = Config(paths=("x.py",), workers=tuple(specs), hooks=hooks, pools=pools)
         self.recovered = os.pipe()
         clock = HandTurnedClock()
         recoveries = Recoveries(self._recover, clock)
@@ -79,12 +82,14 @@ class Story:
         return self.ended[-1]
 
 
-def told(*queues: str) -> Callable[[Callable[[Story], object]], Callable[[], None]]:
+def told(
+    *queues: str, pool: PoolSpec | None = None
+) -> Callable[[Callable[[Story], object]], Callable[[], None]]:
     """Run a test's body in a child process, whose children are all its own."""
 
     def decorate(body: Callable[[Story], object]) -> Callable[[], None]:
         def test() -> None:
-            in_child(lambda: body(Story(*queues)) and None)
+            in_child(lambda: body(Story(*queues, pool=pool)) and None)
 
         test.__name__, test.__doc__ = body.__name__, body.__doc__
         return test
@@ -208,3 +213,104 @@ def test_news_of_a_pid_that_nobody_has(story: Story):
     story.workers.watched(1)
 
     assert story.heard() == []
+
+
+#: Two workers of which one has b as well; of four, two have.
+HALF = PoolSpec(
+    name="p",
+    size=2,
+    interval=5.0,
+    queues=(QueueSpec(name="a"), QueueSpec(name="b", percent=50)),
+)
+A, AB, X = ("a",), ("a", "b"), ("x",)
+
+
+@told("x", pool=HALF)
+def test_a_pool_that_is_scaled(story: Story):
+    """What fits stays where it is, what is missing is appended, what is too much leaves a hole."""
+    story.workers.scale("p", 4)
+    assert story.heard() == [messages.Scaled("p", 4, (X, AB, A, AB, A), (1, 2, 3, 4))]
+    assert story.workers.configured == 5
+
+    story.workers.scale("p", 1)
+    assert story.heard() == [messages.Scaled("p", 1, (X, AB, None, None, None), (1, 2, 3, 4))]
+    assert [sight.slot for sight in story.workers.look()] == [0, 1]
+
+    story.workers.scale("p", 0)
+    story.workers.scale("p", 2)
+    *_, last = story.heard()
+    assert last == messages.Scaled("p", 2, (X, AB, A, None, None), (1, 2, 3, 4))
+    story.workers.ask()
+    assert story.heard() == [messages.Ask(0), messages.Ask(1), messages.Ask(2)]
+
+
+@told(pool=HALF)
+def test_who_works_keeps_its_place(story: Story):
+    """Of slots with the same queues that of a worker is kept, though it is the last."""
+    story.workers.scale("p", 4)
+    story.start(2)
+
+    story.workers.scale("p", 1)
+
+    assert story.heard() == [messages.Scaled("p", 1, (None, None, AB, None), (0, 1, 2, 3))]
+
+
+@told(pool=HALF)
+def test_a_grant_for_what_has_become_a_hole(story: Story):
+    """It was under way, and is given back; wanted again, the slot asks again."""
+    story.workers.ask()
+    story.workers.scale("p", 1)
+    story.heard()
+    story.workers.granted(1)
+    assert story.heard() == [messages.NotStarted(1)]
+
+    story.workers.scale("p", 2)
+    story.workers.granted(1)
+    story.workers.ask()
+
+    scaled, *others = story.heard()
+    assert scaled == messages.Scaled("p", 2, (AB, A), (0, 1))
+    assert others == [messages.NotStarted(1), messages.Ask(1)]
+
+
+@told(pool=HALF)
+def test_who_is_one_too_many_leaves_when_the_master_says_so(story: Story):
+    """It is seen until then, its place is closed afterwards, and nobody asks for it."""
+    story.workers.ask()
+    for slot in (0, 1):
+        story.workers.granted(slot)
+    story.workers.scale("p", 0)
+    assert (story.workers.alive, story.workers.configured) == (2, 0)
+    assert [sight.slot for sight in story.workers.look()] == [0, 1]
+    for started in story.heard():
+        if isinstance(started, messages.Started):
+            story.workers.watched(started.pid)
+
+    for slot in (0, 1):
+        story.workers.retire(slot)
+    while len(story.ended) < 2:
+        story.reap_one()
+
+    story.workers.ask()
+    assert not any(isinstance(message, messages.Ask) for message in story.heard())
+    assert (story.workers.look(), story.workers.next_step_in) == ((), None)
+
+
+@told("x", pool=HALF)
+def test_what_cannot_be_scaled(story: Story):
+    """A pool that nobody knows, and one of a listener that leaves."""
+    story.workers.scale("q", 3)
+    story.workers.stop(Signals.SIGQUIT)
+    story.workers.scale("p", 3)
+    story.workers.ask()
+
+    assert story.heard() == []
+
+
+@told(pool=PoolSpec(name="p", size=1, interval=5.0, shuffle_queues=True, queues=HALF.queues))
+def test_the_order_of_queues_makes_no_other_slot(story: Story):
+    """In whatever order they are shuffled, it is the same work."""
+    for _ in range(20):
+        story.workers.scale("p", 1)
+
+    assert set(story.heard()) == {messages.Scaled("p", 1, (("b", "a"),), (0,))}

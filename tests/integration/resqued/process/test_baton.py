@@ -277,6 +277,20 @@ def test_a_child_keeps_no_file_of_the_others():
     assert in_child(lambda: left(("none",))) == 0
 
 
+def test_groups_that_have_grown(batons: Batons):
+    """Those that are several now get one; one that was made stays what it is."""
+
+    def kept(group: tuple[str, ...]) -> int | None:
+        return in_child(lambda: (baton := batons.keep(group)) and baton.fileno())
+
+    before = kept(GROUP)
+    batons.extend([GROUP, ("alone",), ("alone",), ("new",), ("new",), ("new",)])
+
+    assert kept(GROUP) == before
+    assert before is not None
+    assert len({kept(("alone",)), kept(("new",)), kept(GROUP), kept(OTHER), None}) == 5
+
+
 def test_no_file_is_left():
     """There are as many as the system has room for; a few descriptors stay free."""
 

@@ -7,6 +7,7 @@ from resqued.control.status import (
     GenerationStatus,
     ListenerEnds,
     MasterStatus,
+    PoolSize,
     PoolStatus,
     ReloadStatus,
     WorkerStatus,
@@ -176,3 +177,26 @@ def test_listeners_that_have_ended():
 def test_durations(seconds: float, text: str):
     """In no more than two units."""
     assert status_text.duration(seconds) == text
+
+
+def test_a_scaled_pool():
+    """A line below its generation says so, as long as its size is not that of the files."""
+    pools = (
+        PoolSize(name="mail", size=2, configured=4),
+        PoolSize(name="same", size=2, configured=2),
+        PoolSize(name="\x1b[2J", size=9, configured=1),
+    )
+    surplus = replace(BUSY, slot=2, is_surplus=True)
+    generation = replace(GENERATION, pools=pools, workers=(BUSY, GONE, surplus))
+
+    lines = status_text.as_text(
+        replace(STATUS, generations=(generation,)), {}, coloured=False
+    ).splitlines()
+
+    assert lines[2:6] == [
+        f"Generation 2: {HEADING}",
+        "Pool mail is scaled from 4 to 2 until the next reload",
+        "Pool \\x1b[2J is scaled from 1 to 9 until the next reload",
+        lines[5],
+    ]
+    assert lines[5].startswith(" PID")

@@ -97,3 +97,34 @@ def test_an_unknown_verb_is_told_what_there_is():
     error = protocol.unknown_verb("dance", {"stop": 1, "pause": 2})
 
     assert str(error) == 'unknown verb "dance"; this master knows pause, stop'
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({}, 'scale: "pools" must be an object of whole numbers, and is missing'),
+        ({"pools": [1]}, 'scale: "pools" must be an object of whole numbers, not [1]'),
+        (
+            {"pools": {"a": -1}},
+            'the number of "a" in "pools" must be a whole one, 0 or more, not -1',
+        ),
+        (
+            {"pools": {"a": 1, "b": True}},
+            'of "b" in "pools" must be a whole one, 0 or more, not true',
+        ),
+        ({"pools": {"a": 1.0}}, "0 or more, not 1.0"),
+        ({"pools": {"\x1b": "1"}}, 'the number of "\\u001b" in "pools"'),
+    ],
+)
+def test_a_field_that_is_no_object_of_numbers(fields: dict[str, object], text: str):
+    """The error names verb, field, key and value, in ASCII."""
+    with pytest.raises(RefusedError) as caught:
+        Request("scale", fields).numbers("pools")
+
+    assert text in str(caught.value)
+    assert caught.value.code is Code.BAD_ARGUMENT
+
+
+def test_an_object_of_numbers():
+    """It comes as it is; what it means is the verb's business."""
+    assert Request("scale", {"pools": {"a": 0, "": 7}}).numbers("pools") == {"a": 0, "": 7}

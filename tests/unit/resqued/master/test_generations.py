@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resqued.ipc.channel import Channel
+from resqued.ipc.messages import PoolSlots, Scaled
 from resqued.master.cap import Phase
 from resqued.master.generation import BOOTING_MOMENT, PROOF_OF_LIFE, Generation, Stage
 from resqued.master.generations import Generations
@@ -466,3 +467,53 @@ def test_the_longest_stop_timeout_counts(generations: Generations):
         added(generations).loaded((), None, seconds)
 
     assert generations.stop_timeout == 60
+
+
+def scaled_down(generations: Generations) -> Generation:
+    """Note an owner of a pool of two, both at work, whose second place is wanted no more."""
+    generation = added(generations)
+    pools = (PoolSlots("p", 2, (0, 1)),)
+    generation.loaded((("a",), ("a",)), None, 15.0, "0.1.0", pools)
+    generations.proved(generation)
+    for slot in (0, 1):
+        working(generation, slot)
+    generation.scaled(Scaled("p", 1, (("a",), None), (0, 1)))
+    return generation
+
+
+def test_who_is_in_a_hole_is_one_too_many(generations: Generations):
+    """It works, and is none of those that the configuration asks for."""
+    generation = scaled_down(generations)
+
+    assert [generation.is_surplus(worker) for worker in generation.workers.values()] == [
+        False,
+        True,
+    ]
+    assert generation.at_work == 1
+    assert generation.is_complete
+
+
+def test_what_a_hole_has_asked_for_is_void(generations: Generations):
+    """Before it became one, or afterwards; wanted again, it may ask."""
+    generation = added(generations, "a", "a")
+    generation.ask(0)
+    generation.ask(1)
+
+    generation.scaled(Scaled("p", 1, (("a",), None), (0, 1)))
+    generation.ask(1)
+    assert list(generation.asking) == [0]
+
+    generation.scaled(Scaled("p", 2, (("a",), ("a",)), (0, 1)))
+    generation.ask(1)
+    assert list(generation.asking) == [0, 1]
+
+
+def test_a_generation_that_has_loaded_nothing_is_not_scaled(generations: Generations):
+    """A listener that says so all the same is not believed."""
+    ours, theirs = Channel.pair()
+    theirs.close()
+    generation = generations.add(1000, ours, NOW)
+
+    generation.scaled(Scaled("p", 1, (("a",),), (0,)))
+
+    assert generation.plan is None

@@ -3,8 +3,9 @@ from signal import Signals
 
 import pytest
 
+from resqued.control.status import PoolSize
 from resqued.ipc.channel import Channel
-from resqued.ipc.messages import Look, Seen, SlotSight
+from resqued.ipc.messages import Look, PoolSlots, Scaled, Seen, SlotSight
 from resqued.master import snapshot
 from resqued.master.generation import Generation
 from resqued.master.generations import Generations
@@ -188,3 +189,32 @@ def test_a_survey_whose_listener_ends(generations: Generations, theirs: list[Cha
     owner.listener_ended()
 
     assert survey.is_complete
+
+
+def test_a_scaled_pool(generations: Generations, theirs: list[Channel]):
+    """Each worker's pool, who is one too many, and no place where nobody is nor shall be."""
+    owner = added(generations, theirs)
+    pools = (PoolSlots("p", 3, (1, 2, 3)),)
+    owner.loaded((("s",), ("a",), ("a",), ("a",)), None, 15.0, "0.1.0", pools)
+    for slot in (0, 1, 2):
+        started(owner, slot)
+    owner.scale("p", 1)
+    owner.scaled(Scaled("p", 1, (("s",), ("a",), None, None), (1, 2, 3)))
+
+    shown = snapshot._generation(owner, generations, None, NOW)
+
+    found = [(w.slot, w.queues, w.pool, w.is_surplus) for w in shown.workers]
+    assert found == [
+        (0, ("s",), None, False),
+        (1, ("a",), "p", False),
+        (2, ("a",), "p", True),
+    ]
+    assert shown.configured == 2
+    assert shown.pools == (PoolSize(name="p", size=1, configured=3),)
+
+
+def test_a_listener_that_cannot_scale(generations: Generations, theirs: list[Channel]):
+    """Nothing is said of pools."""
+    shown = snapshot._generation(added(generations, theirs, "a"), generations, None, NOW)
+
+    assert (shown.pools, shown.workers[0].pool) == (None, None)

@@ -8,6 +8,7 @@ from resqued.ipc.messages import MAJOR
 from resqued.master.cap import Phase
 from resqued.master.generation import Stage
 from resqued.master.options import Options
+from resqued.master.places import PoolPlaces
 from resqued.master.reloads import Outcome, Reload
 from resqued.master.state import (
     SCHEMA,
@@ -45,6 +46,8 @@ GENERATION = SavedGeneration(
     is_silent=False,
     version="0.1.0",
     app_version="abc",
+    holes=(1,),
+    pools=(PoolPlaces("mail", 2, 1, (0, 1)),),
 )
 STATE = SavedState(
     schema=SCHEMA,
@@ -93,13 +96,15 @@ def test_a_state_of_a_master_before_the_control_socket():
     for name in ("control", "control_socket"):
         del content["options"][name]
     for generation in content["generations"]:
-        del generation["version"], generation["app_version"]
+        for name in ("version", "app_version", "holes", "pools"):
+            del generation[name]
 
     state = SavedState.decode(json.dumps(content).encode())
 
     assert state.options.control_socket is None
     assert (state.reloads, state.listener_ends) == ((), Ends())
     assert [generation.version for generation in state.generations] == [None, None]
+    assert [(each.holes, each.pools) for each in state.generations] == [((), None)] * 2
 
 
 def test_a_state_of_a_master_that_knew_fewer_options():
