@@ -83,7 +83,7 @@ class Commands:
                 "size": size,
             },
         )
-        generation.scale(pool.name, size)
+        self._pool.scale(generation, pool.name, size)
 
     def obey(self, received: Signals, by: str = "") -> None:
         """Do what a signal asks; stopping never goes back, so then most ask nothing.

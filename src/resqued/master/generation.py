@@ -5,7 +5,6 @@ from enum import Enum
 from signal import Signals
 
 from resqued.figures import NO_FIGURES
-from resqued.ipc import messages
 from resqued.ipc.channel import Channel
 from resqued.ipc.messages import PoolSlots, Scaled, Seen
 from resqued.master.cap import Live, Phase, Plan
@@ -136,10 +135,9 @@ class Generation:
         for slot in places.holes:
             self.asking.pop(slot, None)
 
-    def scale(self, pool: str, size: int) -> None:
-        """Ask its listener for another size of a pool; its slots change when that has answered."""
+    def asked_to_scale(self, pool: str, size: int) -> None:
+        """Note another size of a pool; its slots change when its listener has answered."""
         self.places = self.places.asked(pool, size)
-        self.channel.send(messages.Scale(pool, size))
 
     def scaled(self, message: Scaled) -> None:
         """Note the slots that its listener has now."""

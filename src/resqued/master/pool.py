@@ -54,6 +54,14 @@ class Pool:
         """
         self._tell_to_leave(live, self._clock.now())
 
+    def scale(self, generation: Generation, name: str, size: int) -> None:
+        """Have a pool of the config files get another size.
+
+        Who is one too many is told to leave by ``retire``, when the listener has said who that is.
+        """
+        generation.asked_to_scale(name, size)
+        generation.channel.send(messages.Scale(name, size))
+
     def signal_orphans(self, number: Signals) -> None:
         """Have the workers whose listener is gone leave by a signal; nobody else can."""
         for generation in self._generations:

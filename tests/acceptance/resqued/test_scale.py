@@ -41,6 +41,18 @@ def pids(workers: list[Process]) -> set[int]:
     return {worker.pid for worker in workers}
 
 
+def start_busy(daemon: Daemon, count: int) -> list[Process]:
+    """Start a pool called p of workers that have a job from the start; returns them."""
+    daemon.start(WORKERS + f"worker_pool({count}, 'working', name='p')\n", *PIDFILE)
+    daemon.wait_for_log("Worker .* works", count=count)
+
+    def busy() -> list[Process] | None:
+        found = daemon.tree().titled("resque-0: Processing")
+        return found if len(found) == count else None
+
+    return daemon.wait_until(busy, "jobs")
+
+
 def wait_for_lists(daemon: Daemon, inspector: Inspector, **lists: int) -> list[Process]:
     """Wait until these workers wait for jobs, and no others are there, with a look at each turn."""
 
@@ -98,11 +110,7 @@ def test_what_the_status_and_the_plan_say(daemon: Daemon):
 
 def test_down_and_up_again_while_all_have_jobs(daemon: Daemon):
     """Every job is finished, and those who have one take the places of those who would follow."""
-    daemon.start(WORKERS + "worker_pool(4, 'working', name='p')\n", *PIDFILE)
-    daemon.wait_for_log("Worker .* works", count=4)
-    busy = daemon.wait_until(
-        lambda: t if len(t := daemon.tree().titled("resque-0: Processing")) == 4 else None, "jobs"
-    )
+    busy = start_busy(daemon, 4)
     inspector = Inspector(daemon, most=4, least=4)
 
     scaled(daemon, "p=1")
@@ -327,11 +335,7 @@ def test_a_listener_that_is_killed_afterwards(daemon: Daemon, size: int):
 
 def test_usr1_while_workers_are_too_many(daemon: Daemon):
     """The next master knows who has no place, and the reload that follows has the files' size."""
-    daemon.start(WORKERS + "worker_pool(3, 'working', name='p')\n", *PIDFILE)
-    daemon.wait_for_log("Worker .* works", count=3)
-    busy = daemon.wait_until(
-        lambda: t if len(t := daemon.tree().titled("resque-0: Processing")) == 3 else None, "jobs"
-    )
+    busy = start_busy(daemon, 3)
     scaled(daemon, "p=1")
     daemon.wait_until(lambda: owner(daemon)["configured"] == 1, "one place")
     inspector = Inspector(daemon, most=3, least=3)
@@ -376,8 +380,7 @@ def test_a_listener_of_a_version_without_scale(daemon: Daemon):
 
 def test_a_restart_of_one_who_is_too_many(daemon: Daemon):
     """It was told to leave already; nobody takes its place."""
-    daemon.start(WORKERS + "worker_pool(2, 'working', name='p')\n", *PIDFILE)
-    daemon.wait_for_log("Worker .* works", count=2)
+    start_busy(daemon, 2)
     scaled(daemon, "p=0")
     daemon.wait_until(lambda: owner(daemon)["configured"] == 0, "no place")
     (pid, _) = (worker["pid"] for worker in owner(daemon)["workers"])
@@ -387,4 +390,33 @@ def test_a_restart_of_one_who_is_too_many(daemon: Daemon):
     assert done.stdout == f"Worker {pid} was told to leave already\n"
     daemon.write("finish", "")
     daemon.wait_until(lambda: not daemon.tree().workers, "nobody")
+    assert daemon.stop() == 0
+
+
+def test_who_is_replaced_by_one_with_other_queues(daemon: Daemon):
+    """It stays at work until the new ones are ready, and cannot be restarted meanwhile."""
+    waiting = (
+        "@after_fork\ndef wait():\n    while os.path.exists('wait'):\n        time.sleep(0.01)\n"
+    )
+    pool = "worker_pool(2, name='p')\nqueue('a', count=2)\nqueue('b', percent=50)\n"
+    before = daemon.start_working(f"import os, time\n{waiting}{pool}", *PIDFILE, count=2)
+    (first,) = (worker for worker in before.workers if worker.title.endswith(" a,b"))
+    (other,) = (worker for worker in before.workers if worker.title.endswith(" a"))
+    inspector = Inspector(daemon, most=4, least=2)
+    daemon.write("wait", "")
+
+    scaled(daemon, "p=4")
+    daemon.wait_until(lambda: len(inspector.look().workers) == 4, "two new ones")
+
+    (surplus,) = (worker for worker in owner(daemon)["workers"] if worker["is_surplus"])
+    assert (surplus["pid"], surplus["state"]) == (other.pid, "ready")
+    assert "; 1 of 4 workers at work; " in daemon.run("status", *PIDFILE).stdout
+    done = daemon.run("restart", str(other.pid), *PIDFILE)
+    assert done.stderr == (
+        f"resqued restart: worker {other.pid} is one too many since its pool was scaled, and will"
+        " leave\n"
+    )
+    (daemon.folder / "wait").unlink()
+    after = wait_for_lists(daemon, inspector, **{"a,b": 2, "*": 2})
+    assert pids(after) & pids(before.workers) == {first.pid}
     assert daemon.stop() == 0

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from signal import Signals
 
 import pytest
@@ -26,15 +25,6 @@ class FakeWatch:
     def send(self, number: Signals) -> None:
         """Note a signal."""
         self.got.append(number)
-
-
-@pytest.fixture
-def generations() -> Iterator[Generations]:
-    """Return a record without any generation."""
-    record = Generations()
-    yield record
-    for generation in record:
-        generation.channel.close()
 
 
 def added(generations: Generations, *slots: str) -> Generation:

@@ -1,5 +1,3 @@
-from collections.abc import Iterator
-
 import pytest
 
 from resqued.control.protocol import Code, RefusedError
@@ -13,15 +11,6 @@ from resqued.master.scaling import MAX_POOL_SIZE, check_sizes, scalable
 POOLS = (PoolSlots("mail", 1, (0,)), PoolSlots("\x1b[2J", 0, ()))
 DONE = Reload(number=1, generation=1, asked_at=0.0, outcome=Outcome.DONE)
 MOVING = Reload(number=1, generation=1, asked_at=0.0, outcome=Outcome.MOVING)
-
-
-@pytest.fixture
-def generations() -> Iterator[Generations]:
-    """Return a record without any generation."""
-    record = Generations()
-    yield record
-    for generation in record:
-        generation.channel.close()
 
 
 def loaded(
@@ -111,7 +100,7 @@ def test_files_without_a_pool(generations: Generations):
 def test_sizes_at_the_ends(generations: Generations):
     """Nothing, and the most; the pools come as they are now."""
     owner = loaded(generations)
-    owner.scale("mail", 7)
+    owner.asked_to_scale("mail", 7)
 
     found = check_sizes(owner, {"mail": 0, "\x1b[2J": MAX_POOL_SIZE})
 

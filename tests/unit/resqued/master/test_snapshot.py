@@ -34,15 +34,6 @@ def theirs() -> Iterator[list[Channel]]:
         end.close()
 
 
-@pytest.fixture
-def generations() -> Iterator[Generations]:
-    """Return a record without any generation."""
-    record = Generations()
-    yield record
-    for generation in record:
-        generation.channel.close()
-
-
 def added(generations: Generations, theirs: list[Channel], *slots: str) -> Generation:
     """Note a listener that has proved its generation."""
     ours, end = Channel.pair()
@@ -198,7 +189,7 @@ def test_a_scaled_pool(generations: Generations, theirs: list[Channel]):
     owner.loaded((("s",), ("a",), ("a",), ("a",)), None, 15.0, "0.1.0", pools)
     for slot in (0, 1, 2):
         started(owner, slot)
-    owner.scale("p", 1)
+    owner.asked_to_scale("p", 1)
     owner.scaled(Scaled("p", 1, (("s",), ("a",), None, None), (1, 2, 3)))
 
     shown = snapshot._generation(owner, generations, None, NOW)
