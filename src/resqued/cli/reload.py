@@ -9,11 +9,11 @@ from resqued.cli import running
 from resqued.cli.arguments import MAX_SECONDS, UsageError, seconds
 from resqued.cli.output import say
 from resqued.cli.running import Call, Pool, Syntax
-from resqued.cli.status_text import duration
 from resqued.control.status import Progress, read_progress
 from resqued.exit_codes import ExitCode
 from resqued.process.signals import SignalInbox
 from resqued.process.waiter import Waiter
+from resqued.wording import duration
 
 _SYNTAX = Syntax(
     name="reload",

@@ -9,9 +9,10 @@ from typing import Any
 from resqued.cli import running, status_text
 from resqued.cli.output import has_colour, say
 from resqued.cli.running import Call, Pool, Syntax
+from resqued.control.measuring import memory_of
 from resqued.control.status import PoolStatus, read_pool
 from resqued.exit_codes import ExitCode
-from resqued.process.memory import MeasureError, Memory, measure
+from resqued.process.memory import Memory
 
 _SYNTAX = Syntax(
     name="status",
@@ -33,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
 def _show(pool: Pool, call: Call) -> ExitCode:
     content = pool.ask("status")
     status = read_pool(content)
-    memory = _memory_of(status)
+    memory = memory_of(status)
     if call.has("--json"):
         say(json.dumps(_with_memory(content, memory), indent=2))
     else:
@@ -43,26 +44,6 @@ def _show(pool: Pool, call: Call) -> ExitCode:
 
 def _works(status: PoolStatus) -> bool:
     return any(generation.state == "owner" for generation in status.generations)
-
-
-def _memory_of(status: PoolStatus) -> dict[int, Memory]:
-    """Measure all processes that the status names, as far as that can be done."""
-    pids = [status.master.pid]
-    for generation in status.generations:
-        pids += [pid for pid in (generation.listener, *_pids(generation.workers)) if pid]
-    found = {}
-    for pid in pids:
-        try:
-            memory = measure(pid)
-        except MeasureError:
-            continue  # no Linux, or a worker that has become another user's
-        if memory is not None:
-            found[pid] = memory
-    return found
-
-
-def _pids(workers: Sequence[Any]) -> list[int | None]:
-    return [worker.pid for worker in workers]
 
 
 def _with_memory(content: dict[str, Any], memory: dict[int, Memory]) -> dict[str, Any]:

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from resqued import wording
 from resqued.cli import status_text
 from resqued.control.status import (
     GenerationStatus,
@@ -142,7 +143,7 @@ def test_what_became_of_a_reload(change: dict[str, object], line: str):
     """In one line, of a traceback the last."""
     reload = replace(RELOAD, **change)  # type: ignore[arg-type]
 
-    assert status_text.reload_line(reload) == f"reload 1, 1m26s ago: {line}"
+    assert wording.reload_line(reload) == f"reload 1, 1m26s ago: {line}"
 
 
 def test_listeners_that_have_ended():
@@ -176,7 +177,7 @@ def test_listeners_that_have_ended():
 )
 def test_durations(seconds: float, text: str):
     """In no more than two units."""
-    assert status_text.duration(seconds) == text
+    assert wording.duration(seconds) == text
 
 
 def test_a_scaled_pool():
