@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 BENCH  := .bench-venv
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test chaos chaos-jobs fuzz bench bench-quick check fmt lock clean
+.PHONY: help demo test chaos chaos-jobs fuzz bench bench-quick pictures check fmt lock clean
 
 help:
 	@echo 'make demo        start a pool with a private server and work 1,000 jobs'
@@ -17,6 +17,7 @@ help:
 	@echo 'make fuzz        random input for what reads the data of others; MINUTES=30, SEED=n'
 	@echo 'make bench       beside RQ, Celery, Dramatiq and huey; half an hour; writes docs/benchmarks.md'
 	@echo 'make bench-quick the most important of it, within two minutes'
+	@echo 'make pictures    draw docs/images/top.svg anew, from a real pool'
 	@echo 'make check       formatting, lint and types, read only'
 	@echo 'make fmt         rewrite the code as make check wants it'
 	@echo 'make lock        resolve the versions in requirements/ anew'
@@ -50,6 +51,10 @@ bench: $(BENCH)/.ready
 
 bench-quick: $(BENCH)/.ready
 	@$(BENCH)/bin/python -m benchmarks --quick $(ARGS)
+
+# The pictures of the documentation that are no figures.
+pictures: $(READY)
+	@$(BIN)/python -m tests.pictures.top
 
 check: $(READY)
 	@$(BIN)/ruff format --check .

@@ -122,6 +122,11 @@ def megabytes(size: int) -> str:
     return f"{size / _MB:.1f}M"
 
 
+def several_lines(text: str) -> str:
+    """Return a text, a traceback say, with nothing in it that moves the cursor but by its lines."""
+    return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
+
+
 def _reason(reload: ReloadStatus) -> str:
     """Return the last line of a reason: a traceback ends with what was raised."""
     lines = (reload.reason or "").strip().splitlines()

@@ -15,6 +15,7 @@ _COMMANDS = {
     "quit-and-wait": "quit_and_wait",
     "memory": "memory",
     "status": "status",
+    "top": "top",
     "plan": "plan",
     "reload": "reload",
     "stacks": "stacks",

@@ -27,6 +27,7 @@ HELP = f"""{USAGE}
 
 To see and steer a running one (resqued COMMAND --help says more):
     resqued status [--json]
+    resqued top [--interval SECONDS]
     resqued reload [--wait [--timeout SECONDS]]
     resqued plan [--json] resqued-config-files...
     resqued scale POOL=N [POOL=N ...]

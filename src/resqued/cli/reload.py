@@ -13,7 +13,7 @@ from resqued.control.status import Progress, read_progress
 from resqued.exit_codes import ExitCode
 from resqued.process.signals import SignalInbox
 from resqued.process.waiter import Waiter
-from resqued.wording import duration
+from resqued.wording import duration, several_lines
 
 _SYNTAX = Syntax(
     name="reload",
@@ -99,11 +99,6 @@ def _say_outcome(progress: Progress) -> int:
         took = duration(reload.took or 0.0)
         say(f"Generation {reload.generation} has taken over after {took}")
         return ExitCode.OK
-    reason = _safe(reload.reason or "the reason is not known")
+    reason = several_lines(reload.reason or "the reason is not known")
     print(f"resqued reload: reload {reload.number} {reload.outcome}: {reason}", file=sys.stderr)
     return ExitCode.FAILED
-
-
-def _safe(reason: str) -> str:
-    """Return the lines of a reason, a traceback say, with nothing in them that moves the cursor."""
-    return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in reason)

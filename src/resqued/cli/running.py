@@ -24,10 +24,11 @@ class Pool:
 
     path: str  #: of its control socket
     clock: Clock
+    patience: float = client.PATIENCE  #: seconds that an answer may take
 
     def ask(self, verb: str, /, **fields: object) -> dict[str, Any]:
         """Return the content of the master's answer. Raises ResquedError."""
-        return client.ask(self.path, verb, self.clock, **fields)
+        return client.ask_within(self.patience, self.path, verb, self.clock, **fields)
 
 
 #: A pid is less than this (pid_t).
@@ -53,6 +54,7 @@ class Call:
 
     values: dict[str, str]
     words: tuple[str, ...]
+    target: target.Target  #: which pool they name
 
     def has(self, option: str) -> bool:
         """Whether an option was given."""
@@ -71,27 +73,31 @@ class Call:
 def run(syntax: Syntax, argv: Sequence[str], body: Callable[[Pool, Call], int | ExitCode]) -> int:
     """Read the arguments after the command's name and run ``body``; returns the exit status."""
     try:
-        call, meant = _parse(syntax, argv)
+        call = _parse(syntax, argv)
         if call.has("-h") or call.has("--help"):
             say(f"{syntax.help}\n{target.HELP}")
             return ExitCode.OK
-        path = target.find(meant, os.environ, os.geteuid())
-        return body(Pool(path, MonotonicClock()), call)
+        return body(Pool(find(call), MonotonicClock()), call)
     except ResquedError as error:
         print(f"resqued {syntax.name}: {error}", file=sys.stderr)
         return _status_of(error)
 
 
-def _parse(syntax: Syntax, argv: Sequence[str]) -> tuple[Call, target.Target]:
+def find(call: Call) -> str:
+    """Return the path of the control socket that is meant. Raises what ``target.find`` does."""
+    return target.find(call.target, os.environ, os.geteuid())
+
+
+def _parse(syntax: Syntax, argv: Sequence[str]) -> Call:
     long = ["help", *target.LONG, *syntax.options]
     try:
         options, words = getopt.gnu_getopt(argv, f"h{target.SHORT}", long)
     except getopt.GetoptError as error:
         raise UsageError(str(error)) from None
-    call = Call(dict(options), tuple(words))
+    call = Call(dict(options), tuple(words), target.parse(options))
     if not (call.has("-h") or call.has("--help")):
         _check_words(syntax, words)
-    return call, target.parse(options)
+    return call
 
 
 def _check_words(syntax: Syntax, words: Sequence[str]) -> None:

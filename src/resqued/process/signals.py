@@ -152,6 +152,11 @@ def send(pid: int, number: Signals) -> None:
         pass  # somebody else has reaped it: it is gone, which is all that matters
 
 
+def put_aside() -> None:
+    """Stop this process until somebody sends it SIGCONT, as a shell's ``fg`` does."""
+    os.kill(os.getpid(), Signals.SIGSTOP)
+
+
 def lead_group() -> None:
     """Put this process, and what it will start, into a process group of its own."""
     os.setpgid(0, 0)

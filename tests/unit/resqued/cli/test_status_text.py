@@ -7,13 +7,13 @@ from resqued.cli import status_text
 from resqued.control.status import (
     GenerationStatus,
     ListenerEnds,
-    MasterStatus,
     PoolSize,
     PoolStatus,
     ReloadStatus,
     WorkerStatus,
 )
 from resqued.process.memory import Memory
+from tests.support.pool_status import MASTER
 
 MB = 2**20
 BUSY = WorkerStatus(
@@ -50,15 +50,7 @@ GENERATION = GenerationStatus(
 )
 RELOAD = ReloadStatus(number=1, generation=2, outcome="done", reason=None, age=86.1, took=0.9)
 STATUS = PoolStatus(
-    master=MasterStatus(
-        pid=4242,
-        version="0.1.0",
-        mode="working",
-        paths=("pool.py",),
-        folder="/srv/myapp",
-        pidfile=None,
-        log=None,
-    ),
+    master=MASTER,
     generations=(GENERATION,),
     listener_ends=ListenerEnds(count=0, generation=None, last_end=None, backoff=0.0),
     reload=RELOAD,

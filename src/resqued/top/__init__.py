@@ -1,0 +1,1 @@
+"""The live view of a running pool, full-screen in a terminal; needs the extra ``top``."""
