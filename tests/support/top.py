@@ -65,7 +65,7 @@ class ToldReader:
 def top(
     master: ToldMaster,
     reader: ToldReader | None = None,
-    stacks: Callable[[int], str] | None = None,
+    stacks: Callable[[int], str] = str,
 ) -> Top:
     """Return the view of a pool; a pilot waits with each key until a process rests a little."""
     found, clock = reader or ToldReader(), MonotonicClock()

@@ -2,9 +2,10 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 from resqued.cli import running
 from resqued.cli.output import say
@@ -38,6 +39,17 @@ _LONGEST_TITLE = 200
 _LONGEST_LINE = 2000
 
 
+Complain = Callable[[str], object]
+
+
+class Master(Protocol):
+    """The master, as far as it is asked here."""
+
+    def ask(self, verb: str, /) -> dict[str, Any]:
+        """Return the content of its answer. Raises ResquedError."""
+        ...
+
+
 class StacksError(ResquedError):
     """Raised when there is nothing to show; says why in one line."""
 
@@ -58,16 +70,30 @@ def main(argv: Sequence[str]) -> int:
     return running.run(_SYNTAX, argv, _show)
 
 
-def _show(pool: Pool, call: Call) -> ExitCode:
-    worker = call.worker
+def stacks_of(master: Master, clock: Clock, worker: int, complain: Complain) -> list[Shown]:
+    """Have a worker and what was forked below it tell their stacks; the worker's come first.
+
+    ``complain`` is told in a line of who is left out. Takes seconds where somebody does not answer.
+    Raises StacksError, and what asking the master raises.
+    """
     if sys.platform != "linux":
         raise StacksError("stacks are shown on Linux only")
     try:
-        with _opened(pool, worker) as (watch, file), file.alone(pool.clock.now):
-            found = [_shown(watch, None, file, pool.clock), *_below(worker, file, pool.clock)]
+        with _opened(master, worker) as (watch, file), file.alone(clock.now):
+            below = _below(worker, file, clock, complain)
+            return [_shown(watch, None, file, clock), *below]
     except DumpError as error:
         raise StacksError(f"worker {worker} {error}") from error
-    say(_as_json(found) if call.has("--json") else _as_text(found))
+
+
+def as_text(found: Sequence[Shown]) -> str:
+    """Return it for people; all that comes from the application is escaped."""
+    return "\n\n".join("\n".join(_lines(each)) for each in found)
+
+
+def _show(pool: Pool, call: Call) -> ExitCode:
+    found = stacks_of(pool, pool.clock, call.worker, _complain)
+    say(_as_json(found) if call.has("--json") else as_text(found))
     problems = [each for each in found if each.problem is not None]
     for each in problems:
         _complain(f"{_name(each)} {each.problem}")
@@ -75,14 +101,14 @@ def _show(pool: Pool, call: Call) -> ExitCode:
 
 
 @contextmanager
-def _opened(pool: Pool, pid: int) -> Iterator[tuple[ProcessWatch, DumpFile]]:
+def _opened(master: Master, pid: int) -> Iterator[tuple[ProcessWatch, DumpFile]]:
     """Make sure that a worker of the pool has this pid; yields it, and the file it answers in.
 
     It is watched before the master is asked: who has the pid of a worker then is that worker, or
     the watch has ended. Raises StacksError, DumpError, and what asking the master raises.
     """
     watch = _watch(pid)
-    status = read_pool(pool.ask("status"))
+    status = read_pool(master.ask("status"))
     if watch is None:
         raise StacksError(f"no worker has pid {pid}")
     with closing(watch):
@@ -124,7 +150,7 @@ def _why_not(watch: ProcessWatch, *, is_known: bool) -> str:
     )
 
 
-def _below(worker: int, file: DumpFile, clock: Clock) -> Iterator[Shown]:
+def _below(worker: int, file: DumpFile, clock: Clock, complain: Complain) -> Iterator[Shown]:
     """Yield what is below a worker and of its own program: job, standby, what jobs have forked."""
     for each in descendants(worker):
         watch = _watch(each.pid)
@@ -140,7 +166,7 @@ def _below(worker: int, file: DumpFile, clock: Clock) -> Iterator[Shown]:
             except HasEndedError:
                 continue
             except NotAllowedError as error:  # a program of another user's, say
-                _complain(f"process {each.pid} is left out: it {error}")
+                complain(f"process {each.pid} is left out: it {error}")
 
 
 def _shown(watch: ProcessWatch, parent: int | None, file: DumpFile, clock: Clock) -> Shown:
@@ -164,10 +190,6 @@ def _name(shown: Shown) -> str:
 
 def _as_json(found: Sequence[Shown]) -> str:
     return json.dumps({"processes": [asdict(each) for each in found]}, indent=2)
-
-
-def _as_text(found: Sequence[Shown]) -> str:
-    return "\n\n".join("\n".join(_lines(each)) for each in found)
 
 
 def _lines(shown: Shown) -> Iterator[str]:

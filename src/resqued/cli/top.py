@@ -9,9 +9,10 @@ from signal import Signals
 from typing import Any
 
 from resqued.backlog.reader import BacklogReader
-from resqued.cli import running
+from resqued.cli import running, stacks
 from resqued.cli.arguments import UsageError, seconds
 from resqued.cli.running import Call, Pool, Syntax
+from resqued.clock import Clock
 from resqued.control.client import NotRunningError
 from resqued.control.status import read_pool
 from resqued.errors import ResquedError
@@ -105,11 +106,20 @@ def _run(master: _Master, pool: Pool, order: _Order) -> int:
 
     with SignalInbox(_SIGNALS) as inbox:
         sources = Sources(
-            master=master, backlog=BacklogWatch(find, opened, pool.clock), inbox=inbox
+            master=master,
+            backlog=BacklogWatch(find, opened, pool.clock),
+            stacks=partial(_stacks, master, pool.clock),
+            inbox=inbox,
         )
         app = Top(sources, pool.clock, order.interval)
         status = app.run()
     return app.return_code or 0 if status is None else status
+
+
+def _stacks(master: _Master, clock: Clock, worker: int) -> str:
+    left_out: list[str] = []
+    found = stacks.stacks_of(master, clock, worker, left_out.append)
+    return "\n".join([stacks.as_text(found), *left_out])
 
 
 def _check_textual() -> None:

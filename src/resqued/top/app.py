@@ -212,13 +212,13 @@ class Top(App[int]):
 
     def action_stacks(self) -> None:
         """Show where the selected worker is in its code."""
-        pid, stacks = self._selected_worker(), self._sources.stacks
-        if pid is not None and stacks is not None:
-            self._beside(partial(stacks, pid), self._show_stacks)
+        pid = self._selected_worker()
+        if pid is not None:
+            self._beside(partial(self._sources.stacks, pid), self._show_stacks)
 
     def action_explain(self) -> None:
         """Show what the keys do."""
-        self.push_screen(Page(texts.help_text(has_stacks=self._sources.stacks is not None)))
+        self.push_screen(Page(texts.HELP))
 
     def action_leave(self) -> None:
         """End the view; the pool goes on."""
@@ -228,12 +228,6 @@ class Top(App[int]):
         """Give the terminal back until SIGCONT; the threads stand still as well."""
         with self.suspend():
             signals.put_aside()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer what can be done."""
-        if action == "stacks":
-            return self._sources.stacks is not None
-        return super().check_action(action, parameters)
 
     def _selected_worker(self) -> int | None:
         """Return the pid of the selected worker, and say so if there is none."""

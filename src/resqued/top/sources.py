@@ -29,9 +29,8 @@ class Sources:
 
     master: Master
     backlog: BacklogWatch
+    stacks: Callable[[int], str]  #: those of a worker, as a text. Raises ResquedError
     inbox: Inbox | None = None  #: SIGCONT, and those that end the view
-    #: The stacks of a worker, as a text, or ResquedError; None: this cannot be told.
-    stacks: Callable[[int], str] | None = None
 
 
 class PoolNews(Message):

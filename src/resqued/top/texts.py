@@ -12,11 +12,13 @@ from resqued.top.model import BacklogView, PoolView, Trouble
 from resqued.top.table import cut
 from resqued.wording import duration
 
-_HELP = """\
+#: What the keys do and the columns mean.
+HELP = """\
 p         pause, or resume
 r         reload
 R         restart the selected worker
-{stacks}Enter     all about the selected line
+s         the stacks of the selected worker: where it is in its code
+Enter     all about the selected line
 Up, Down  another line; also j, k, Page Up, Page Down, Home, End
 Tab       another list
 q         quit; the pool goes on
@@ -70,12 +72,6 @@ def failures_title(view: BacklogView, now: float) -> Text:
     shown = len(view.backlog.failures)
     rest = f", the last {shown}" if shown < count else ""
     return Text(f"{counted(count, 'failure', 'failures')}{rest}", style=HEADING)
-
-
-def help_text(*, has_stacks: bool) -> str:
-    """Return what the keys do and the columns mean."""
-    stacks = "s         the stacks of the selected worker: where it is in its code\n"
-    return _HELP.format(stacks=stacks if has_stacks else "")
 
 
 def _header(view: PoolView, status: PoolStatus) -> Iterator[Text]:

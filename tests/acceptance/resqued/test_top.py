@@ -168,6 +168,18 @@ def test_a_worker_is_restarted(pool: Daemon):
         leave(terminal)
 
 
+def test_the_stacks_of_a_worker(pool: Daemon, resque: Resque):
+    """The selected one's, and where its job is."""
+    push(resque, "mail", "Send", 1)
+    with top(pool) as terminal:
+        terminal.wait_for("1 busy")
+        terminal.press("s")
+        terminal.wait_for("most recent call first", "app.py", "in send")
+        terminal.press("\x1b")
+        terminal.wait_for("1 busy")
+        leave(terminal)
+
+
 def test_the_server_goes_and_comes_back(daemon: Daemon):
     """What needs it is said to be old, and why; all else goes on."""
     with ValkeyServer() as server, _client(server.url) as resque:

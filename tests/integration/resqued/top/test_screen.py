@@ -355,15 +355,12 @@ def test_all_about_a_line():
 
 
 def test_help():
-    """Names the keys, those for stacks only where stacks can be told."""
+    """Names the keys, and explains the columns."""
 
     async def steps(view: Driven) -> None:
         await view.wait_for("4260")
-        assert "Stacks" not in view.text
-        await view.press("s")
         await view.press("question_mark")
-        await view.wait_for("restart the selected worker", "PRIVATE")
-        assert "stacks" not in view.text
+        await view.wait_for("restart the selected worker", "the stacks of", "PRIVATE")
 
     drive(top(ToldMaster()), steps)
 
