@@ -116,7 +116,8 @@ def main() -> None:
             backlog = BacklogWatch(
                 lambda: place_of(master), lambda place: BacklogReader(place, clock), clock
             )
-            picture = asyncio.run(draw(Top(Sources(master=master, backlog=backlog), clock, 1.0)))
+            sources = Sources(master=master, backlog=backlog, stacks=str)
+            picture = asyncio.run(draw(Top(sources, clock, 1.0)))
         finally:
             daemon.clean_up()
     PICTURE.write_text(picture, encoding="utf-8")

@@ -43,6 +43,8 @@ def load():
 """
 #: What a worker shows that has had nothing to do for as long as is shown.
 FULL = "▁▁▁▁▁▁▁▁   0.0"
+#: What the key of that name sends.
+END = "\x1b[F"
 #: Makes Textual as absent as where the extra is not installed.
 NO_TEXTUAL = "import sys\nsys.modules['textual'] = None\n"
 
@@ -174,7 +176,9 @@ def test_the_stacks_of_a_worker(pool: Daemon, resque: Resque):
     with top(pool) as terminal:
         terminal.wait_for("1 busy")
         terminal.press("s")
-        terminal.wait_for("most recent call first", "app.py", "in send")
+        terminal.wait_for("most recent call first")
+        terminal.press(END)
+        terminal.wait_for("app.py", "in send")
         terminal.press("\x1b")
         terminal.wait_for("1 busy")
         leave(terminal)

@@ -45,7 +45,7 @@ def test_what_is_shown():
         await view.wait_for("4260 mail      busy 1.0s Send", "Job1")
         assert view.lines[0] == "resqued 0.1.0 (pid 4242): working, pool.py in /srv/myapp"
         assert "12    >3.0s" in view.text
-        await view.wait_for("p Pause/resume  r Reload  R Restart  ? Help  q Quit")
+        await view.wait_for("p Pause/resume  r Reload  R Restart  s Stacks  ? Help  q Quit")
         await view.press("q")
 
     assert drive(top(master, reader), steps) == 0
