@@ -134,20 +134,25 @@ class Oracle:
         for slot, queues in enumerate(slots):
             former = known.setdefault(slot, queues)
             _require(queues in (None, former), "slot %d was %s, is %s", slot, former, queues)
-        self._see_kept(number, slots, Counter(wanted[singles:]), singles)
+        self._see_kept(listener, slots, Counter(wanted[singles:]))
 
     def _see_kept(
-        self, number: int, slots: list[QueueSet | None], wanted: Counter[QueueSet], first: int
+        self, listener: Process, slots: list[QueueSet | None], wanted: Counter[QueueSet]
     ) -> None:
         """Of those that work in a pool's slots, as many keep theirs as the new size has use for."""
-        own = [e for e in self._books.values() if e.generation == number and e.slot >= first]
+        assert listener.file is not None
+        first = len(listener.file.singles)
+        # A listener takes a worker for alive that it has not reaped, whoever knows better.
+        unsure = {p.queues for p in self._world.processes.values() if _is_unreaped(p, listener)}
+        working = [
+            entry
+            for entry in self._books.values()
+            if entry.generation == listener.generation and entry.slot >= first and _works(entry)
+        ]
         for queues, count in wanted.items():
-            fit = [e for e in own if e.queues == queues and e.process is not None]
-            if not all(e.process and e.process.is_alive for e in fit):
-                continue  # whom the listener takes for alive is not known here
-            working = [e for e in fit if e.process.stage is Stage.WORKING and not e.process.is_told]
-            kept = sum(slots[e.slot] is not None for e in working)
-            _require(kept == min(count, len(working)), "%d of %s kept", kept, working)
+            fit = [entry for entry in working if entry.queues == queues]
+            kept = sum(slots[entry.slot] is not None for entry in fit)
+            _require(queues in unsure or kept == min(count, len(fit)), "%d of %s kept", kept, fit)
 
     def master_signals(self, process: Process, number: Signals) -> None:
         """Check whom the master signals, and note who has been told to leave by that."""
@@ -277,6 +282,18 @@ class Oracle:
             if process.end is not None and process.generation == generation:
                 return process
         raise Breach(f"there never was a generation {generation}")
+
+
+def _works(entry: Entry) -> bool:
+    """Whether a worker does its work, and was not told to leave, as its listener can know."""
+    process = entry.process
+    if process is None or not process.is_alive:
+        return False
+    return process.stage is Stage.WORKING and not process.is_told
+
+
+def _is_unreaped(process: Process, listener: Process) -> bool:
+    return process.parent is listener and not process.is_alive and not process.is_reaped
 
 
 def _slots(lists: Sequence[Sequence[str] | None]) -> list[QueueSet | None]:
