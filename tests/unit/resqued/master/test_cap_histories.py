@@ -55,7 +55,6 @@ MUTATIONS = [
     (scaling, "fitting.pop().want()", "fitting.pop()"),
     (scaling, "fitting.pop().want()", "fitting.pop(0).want()"),
     (scaling, "        if fitting:", "        if False:"),
-    (slots, "goes_on = self.is_wanted and not closing", "goes_on = not closing"),
     (slots, "if self.state is SlotState.CLOSED and self.process is None:", "if False:"),
     (generation, "            self.failed_starts += 1", "            self.failed_starts += 0"),
     (generations, "self.owner, self.fallback = self.fallback, None", "self.fallback = None"),
