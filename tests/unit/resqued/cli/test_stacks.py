@@ -10,7 +10,7 @@ from resqued.exit_codes import ExitCode
 def test_everything_is_escaped():
     """Title and stacks are the application's; a line stays a line, however long."""
     long = "x" * 5000
-    text = stacks._as_text(
+    text = stacks.as_text(
         [
             Shown(1, None, "a\x1b[2J\nb", f"Thread\n  File \x1b]0;x\x07\r\n{long}\n", None),
             Shown(2, 1, "job", None, "is stopped"),
