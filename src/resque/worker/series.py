@@ -135,7 +135,8 @@ class Series:
         self._task.employer.job_started(job)
         set_title(self._task.employer.title_of(job))
         status = self._see_through(job, reserved)
-        self._task.employer.job_finished()
+        if status is None:  # or the worker says so, when it knows what has become of the job
+            self._task.employer.job_finished()
         return status
 
     def _see_through(

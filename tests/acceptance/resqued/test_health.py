@@ -28,7 +28,7 @@ from tests.support.server import ValkeyServer
 ANY_PORT = ("--http", "0", "-p", "a.pid")
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 JOBS = """
-import os, signal, resque
+import os, signal, time, resque
 
 @resque.job(queue="q", name="Do")
 def do(what):
@@ -36,6 +36,11 @@ def do(what):
         raise RuntimeError("as asked")
     if what == "die":
         os.kill(os.getpid(), signal.SIGKILL)
+    if what == "hang":
+        time.sleep(60)
+    if what == "double" and os.fork():
+        os.wait()
+        raise RuntimeError("after what it has forked")
 """
 
 
@@ -298,6 +303,25 @@ def test_every_job_is_counted(
     assert found["resqued_job_seconds_bucket", "Do", "+Inf", "q"] == 20
     assert 0 < found["resqued_job_seconds_sum", "Do", "q"] < 20
     assert found["resqued_failure_records",] == 8
+    assert daemon.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("what", "outcome"),
+    [("hang", "cut_off"), ("double", "failed")],
+)
+def test_a_later_job_of_a_process_is_counted_by_what_has_become_of_it(
+    daemon: Daemon, valkey: ValkeyServer, client: Resque, namespace: str, what: str, outcome: str
+):
+    """As the first is: neither one whose time is over, nor one that has forked, is done by that."""
+    for each in ("do", what, "do"):
+        client.enqueue_to("q", "Do", each)
+    limits = "timeout=1, jobs_per_fork=9"
+    site = start_default(daemon, valkey.url, namespace, f"worker('q', {limits})")
+    site.wait_for_metric("resqued_job_seconds_count", "Do", "q", value=3)
+    assert site.metrics()["resqued_jobs_total", "Do", outcome, "q"] == 1
+    assert site.metrics()["resqued_jobs_total", "Do", "performed", "q"] == 2
+    assert site.metrics()["resqued_failure_records",] == 1
     assert daemon.stop() == 0
 
 
