@@ -12,6 +12,8 @@ from typing import Any
 PATIENCE = 10.0
 #: Clients at a time; for one more, who is there for longest is sent away.
 MAX_CLIENTS = 32
+#: Seconds that a new one waits for one of those to be gone, where as many are not yet.
+_FAREWELL = 0.1
 
 TEXT = "text/plain; charset=utf-8"
 
@@ -43,8 +45,10 @@ class HealthServer(ThreadingHTTPServer):
         self.socket = listening
         self.pages = pages
         self._is_over = is_over
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._clients: dict[socket.socket, None] = {}  #: the oldest first
+        #: Who was sent away, and has a thread until the page is made that it is not to get.
+        self._sent_away: set[socket.socket] = set()
         self._is_leaving = False
 
     def service_actions(self) -> None:
@@ -54,20 +58,37 @@ class HealthServer(ThreadingHTTPServer):
             threading.Thread(target=self.shutdown, daemon=True).start()  # which waits for this loop
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Take a client in, and send another away for it if there are too many."""
-        with self._lock:
-            if len(self._clients) >= MAX_CLIENTS:
-                oldest = next(iter(self._clients))
-                del self._clients[oldest]
-                _cut(oldest)
-            self._clients[request] = None
-        super().process_request(request, client_address)
+        """Take a client in, and send another away for it if there are too many.
+
+        Or itself, if too many of those have pages still being made: threads are not without end.
+        """
+        with self._changed:
+            has_room = self._changed.wait_for(self._has_room, _FAREWELL)
+            if has_room:
+                if len(self._clients) >= MAX_CLIENTS:
+                    self._send_oldest_away()
+                self._clients[request] = None
+        if has_room:
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
 
     def close_request(self, request: Any) -> None:
         """Forget a client that has left."""
-        with self._lock:
+        with self._changed:
             self._clients.pop(request, None)
+            self._sent_away.discard(request)
+            self._changed.notify()
         super().close_request(request)
+
+    def _has_room(self) -> bool:
+        return len(self._sent_away) < MAX_CLIENTS
+
+    def _send_oldest_away(self) -> None:
+        oldest = next(iter(self._clients))
+        del self._clients[oldest]
+        self._sent_away.add(oldest)
+        _cut(oldest)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: who has left in the middle, or was sent away, is no news."""

@@ -1,0 +1,57 @@
+"""The HTTP side, with pages made up here."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+from resqued.health.server import MAX_CLIENTS, HealthServer, Page
+from tests.support.waiting import wait_until
+
+REQUEST = b"GET /page HTTP/1.0\r\n\r\n"
+
+
+@contextmanager
+def serving(page: Callable[[str], Page]) -> Iterator[tuple[str, int]]:
+    """Serve one page at the address that is returned."""
+    is_over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        with HealthServer(listening, {"/page": page}, is_over.is_set) as server:
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            yield listening.getsockname()
+            is_over.set()
+            thread.join()
+
+
+def is_refused(client: socket.socket) -> bool:
+    """Tell whether the server has ended a connection without a word."""
+    try:
+        return client.recv(100) == b""
+    except ConnectionResetError:
+        return True  # before it had read the request
+
+
+def test_clients_whose_page_takes_long_have_no_threads_without_end():
+    """Who was sent away cannot leave before its page is made; until then others have to wait."""
+    may_go = threading.Event()
+
+    def page(_accept: str) -> Page:
+        may_go.wait(20)
+        return Page(b"well\n")
+
+    before = threading.active_count()
+    with serving(page) as address, ExitStack() as stack:
+        clients = []
+        for _ in range(2 * MAX_CLIENTS + 3):
+            clients.append(stack.enter_context(socket.create_connection(address, timeout=20)))
+            clients[-1].sendall(REQUEST)
+        assert all(map(is_refused, clients[2 * MAX_CLIENTS :]))
+        assert threading.active_count() <= before + 2 * MAX_CLIENTS + 1
+        may_go.set()
+        assert clients[2 * MAX_CLIENTS - 1].makefile("rb").read().endswith(b"well\n")
+        wait_until(lambda: threading.active_count() == before + 1, "the end of the threads")
+        with socket.create_connection(address, timeout=20) as client:
+            client.sendall(REQUEST)
+            assert client.makefile("rb").read().endswith(b"well\n")
