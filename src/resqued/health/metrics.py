@@ -37,7 +37,10 @@ class Metrics:
 
     def page(self, accept: str) -> Page:
         """Return what is the case now, as text or as OpenMetrics, by what is accepted."""
-        encode, kind = choose_encoder(accept)
+        try:
+            encode, kind = choose_encoder(accept)
+        except TypeError:  # of a version that is no number
+            encode, kind = choose_encoder("")
         return Page(encode(self._registry), kind=kind)
 
     def collect(self) -> Iterator[Metric]:

@@ -1,5 +1,6 @@
 """The HTTP side: which page belongs to a path, and who may hold a connection for how long."""
 
+import logging
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -7,6 +8,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 #: Seconds that a client may take for each part of its request, and between two of them.
 PATIENCE = 10.0
@@ -118,12 +121,19 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing: probes come every few seconds."""
 
     def _page(self) -> Page:
-        author = self.server.pages.get(self.path.partition("?")[0])
+        path = self.path.partition("?")[0]
+        author = self.server.pages.get(path)
         if author is None:
             known = ", ".join(self.server.pages)
             text = f"There is no such page; there are {known}\n"
             return Page(text.encode(), HTTPStatus.NOT_FOUND)
-        return author(self.headers.get("Accept", ""))
+        try:
+            return author(self.headers.get("Accept", ""))
+        except Exception:
+            fields = {"event": "page_failed", "page": path}
+            log.exception("The page %s could not be made", path, extra=fields)
+            text = "The page could not be made; the log says why\n"
+            return Page(text.encode(), HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _begin(self, page: Page) -> None:
         self.send_response(page.status)

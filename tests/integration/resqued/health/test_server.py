@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
+import pytest
+
 from resqued.health.server import MAX_CLIENTS, HealthServer, Page
 from tests.support.waiting import wait_until
 
@@ -55,3 +57,19 @@ def test_clients_whose_page_takes_long_have_no_threads_without_end():
         with socket.create_connection(address, timeout=20) as client:
             client.sendall(REQUEST)
             assert client.makefile("rb").read().endswith(b"well\n")
+
+
+def test_a_page_that_cannot_be_made(caplog: pytest.LogCaptureFixture):
+    """Its client is told so, and the log why."""
+
+    def page(_accept: str) -> Page:
+        raise ValueError("what no page expects")
+
+    with serving(page) as address, socket.create_connection(address, timeout=20) as client:
+        client.sendall(REQUEST)
+        answer = client.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.0 500 ")
+    assert answer.endswith(b"The page could not be made; the log says why\n")
+    (record,) = caplog.records
+    assert record.exc_info is not None
+    assert "what no page expects" in str(record.exc_info[1])

@@ -138,6 +138,17 @@ def test_names_are_what_they_are(name: str):
     assert [value for key, value in found.items() if key[0] == "resqued_queue_jobs"] == [5]
 
 
+@pytest.mark.parametrize(
+    "accept",
+    ["text/plain;version=x", "application/openmetrics-text; version=1.0.0-rc1", "*/*;q=x", "\xff"],
+)
+def test_whatever_is_accepted(accept: str):
+    """It comes from anybody; what cannot be understood is answered with the text."""
+    found = Metrics(lambda: Sample(status=STATUS)).page(accept)
+    assert b"resqued_up 1.0" in found.body
+    assert found.kind.startswith("text/plain; version=0.0.4")
+
+
 def test_queues_without_end():
     """So many have a name; the jobs of all others are there together."""
     queues = [QueueDepth(name=f"q{n:04}", depth=2, head_age=1.0) for n in range(1500)]
