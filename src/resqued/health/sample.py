@@ -57,8 +57,11 @@ class Sampler:
             )
 
     def _turn_to(self, place: QueueServer | None) -> None:
-        """Look at that server from now on, if a worker has told of another one than before."""
-        if place != self._place:
+        """Look at that server from now on, if a worker has told of another one than before.
+
+        Where none is there to tell, in a paused pool say, the jobs are where they were.
+        """
+        if place not in (None, self._place):
             self._reader.close()
             self._place, self._reader = place, BacklogReader(place, self._clock)
 

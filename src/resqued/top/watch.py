@@ -111,7 +111,8 @@ class BacklogWatch:
         """Return the reader for where the jobs are by now."""
         if self._is_due():
             try:
-                place = self._find()
+                # A pool without workers, a paused one say, has its jobs where they were.
+                place = self._find() or self._place
             except ResquedError:
                 if self._reader is None:
                     raise

@@ -379,6 +379,23 @@ def test_queues_are_looked_at_where_the_workers_look(
     assert daemon.stop() == 0
 
 
+def test_queues_are_looked_at_while_the_pool_is_paused(
+    daemon: Daemon, valkey: ValkeyServer, client: Resque, namespace: str
+):
+    """Where the workers have looked, of which none is there any more; ages go on."""
+    client.push("waits", {"class": "Nobody", "args": []})
+    site = start_default(daemon, valkey.url, namespace, "worker('q')")
+    site.wait_for_metric("resqued_queue_jobs", "waits", value=1)
+    age = site.metrics()["resqued_queue_oldest_seconds", "waits"]
+    daemon.signal(signal.SIGUSR2)
+    daemon.wait_until(lambda: not daemon.tree().listeners, "no listener")
+    found = site.metrics()
+    assert found["resqued_mode", "paused"] == 1
+    assert found["resqued_queue_jobs", "waits"] == 1
+    assert found["resqued_queue_oldest_seconds", "waits"] > age
+    assert daemon.stop() == 0
+
+
 def test_the_server_may_be_away(daemon: Daemon, namespace: str):
     """All that the master knows is there, and the probes are well; then the queues come back."""
     with ValkeyServer() as server:

@@ -86,6 +86,16 @@ def test_no_worker_has_told_yet():
     assert (places.asked, [place for place, _ in places.opened]) == (3, [None, PLACE])
 
 
+def test_a_pool_without_workers():
+    """A paused one, say: its jobs are where they were, whatever the environment says."""
+    places = Places()
+    places.watch.look()
+    places.place = None
+    places.clock.turn(20)
+    assert places.watch.look().backlog == BACKLOG
+    assert [place for place, _ in places.opened] == [PLACE]
+
+
 def test_a_server_that_is_away():
     """It is told since when; the pool is asked whether it is still the one."""
     places = Places()
