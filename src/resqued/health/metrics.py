@@ -55,7 +55,10 @@ class Metrics:
             yield from _of_ends(sample.figures)
         if sample.private is not None:
             yield _private(sample.private)
-        yield _gauge("server_up", "Whether the queues' server answers", float(bool(sample.backlog)))
+        if sample.status is not None:  # or the server was not looked at
+            yield _gauge(
+                "server_up", "Whether the queues' server answers", float(sample.backlog is not None)
+            )
         if sample.backlog is not None:
             yield from _of_backlog(sample.backlog)
 

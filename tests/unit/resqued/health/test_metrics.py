@@ -93,11 +93,8 @@ def test_a_pool():
 def test_what_is_not_known_is_not_there():
     """Nothing is said to be 0 that could not be looked at."""
     found = page(Sample())
-    assert set(found) == {
-        ("resqued_up",),
-        ("resqued_scrape_seconds",),
-        ("resqued_server_up",),
-    }
+    assert set(found) == {("resqued_up",), ("resqued_scrape_seconds",)}
+    assert page(Sample(status=STATUS))["resqued_server_up",] == 0
     without_records = page(Sample(backlog=backlog(failed=None)))
     assert ("resqued_failure_records",) not in without_records
 
