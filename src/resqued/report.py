@@ -90,7 +90,8 @@ def job_started(name: str, queue: str = "") -> None:
 def job_ended(outcome: str) -> None:
     """Say what has become of the job in hand, while there is something left to do for it.
 
-    "performed", "failed", or "cut_off". What is said first counts, in whichever process.
+    "performed", "failed", or "cut_off"; what is said first counts, in whichever process. Raises
+    ValueError for anything else, where there is a listener.
     """
     listening = _listening.get()
     if listening is not None:

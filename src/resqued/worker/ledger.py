@@ -58,7 +58,12 @@ class Ledger:
         return number
 
     def end(self, queue: str, job: str, outcome: str, seconds: float) -> None:
-        """Count the job that has begun last: it has ended so, after so long; likewise."""
+        """Count the job that has begun last: it has ended so, after so long; likewise.
+
+        Raises ValueError for an outcome that is none.
+        """
+        if outcome not in OUTCOMES:
+            raise ValueError(f"an outcome is one of {', '.join(OUTCOMES)}, not {outcome!r}")
         words = self._words
         words[_ENDED] = words[_BEGUN]
         row = self._known.get((queue, job)) or self._row_of(queue, job)

@@ -25,6 +25,17 @@ def test_it_adds_up_by_queue_and_class():
     assert (first.runs[bucket_of(0.25)], sum(first.runs)) == (3, 3)
 
 
+def test_an_outcome_that_is_none():
+    """It is an error, and nothing is counted; nor in part."""
+    book = Ledger()
+    book.begin()
+    with pytest.raises(ValueError, match="done"):
+        book.end("a", "Send", "done", 0.25)
+    assert (book.read(), book.is_even) == ((), False)
+    book.end("a", "Send", PERFORMED, 0.25)
+    assert counts(book) == {("a", "Send"): (1, 0, 0)}
+
+
 def test_processes_of_jobs_add_to_the_same_rows():
     """One after another, each with what it inherited of the rows at its fork."""
     book = Ledger()
