@@ -145,9 +145,9 @@ class _Observer:
         self._has_begun = True
         self._follow_log()
 
-    def job_finished(self) -> None:
-        """Called after each job, likewise."""
-        report.job_finished()
+    def job_finished(self, *, failed: bool = False) -> None:
+        """Called after each job, likewise; ``failed`` is for who has not told by ``job_ended``."""
+        report.job_finished(failed=failed)
         self._follow_log()
 
     def recycled(self, reason: str) -> None:

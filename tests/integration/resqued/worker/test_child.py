@@ -371,7 +371,7 @@ def test_a_worker_that_asks_for_an_observer_gets_one(lifeline: Lifeline):
             self.job_observer.work_begun()
             self.job_observer.job_started("A")
             self.note("the job")
-            self.job_observer.job_finished()
+            self.job_observer.job_finished(failed=True)
 
     worker = start(lifeline, Observed, follow_log=lambda: Recorder.note("follow"))
     wait_until(lambda: ["ready", "announces"] in worker.hear(), "the gate")
@@ -380,6 +380,8 @@ def test_a_worker_that_asks_for_an_observer_gets_one(lifeline: Lifeline):
     assert worker.wait() == 0
     assert worker.said[1:] == [["known", "host:1:q"], ["working"]]
     assert worker.gate.board.read() is None
+    (tally,) = worker.gate.board.ledger.read()
+    assert (tally.job, tally.performed, tally.failed) == ("A", 0, 1)
     assert calls()[1:] == ["follow", "the job", "follow"]
 
 
