@@ -36,7 +36,8 @@ class Probes:
 
     def _started(self, health: Health) -> Verdict:
         verdict = probes.started(health, before=self._has_started)
-        self._has_started = verdict.is_good
+        if verdict.is_good:  # never undone: another thread may have asked later, and be here first
+            self._has_started = True
         return verdict
 
     def _page(self, judge: Callable[[Health], Verdict]) -> Page:
