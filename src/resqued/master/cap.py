@@ -1,7 +1,7 @@
 """Who may start, and who must go next, from values alone (docs/processes.md)."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -71,33 +71,32 @@ def grants(live: Iterable[Live], plan: Plan, asking: Sequence[int]) -> list[int]
     return granted
 
 
-def next_to_leave(live: Sequence[Live], plan: Plan, now: float) -> Live | None:
-    """Return the worker without a place in the plan to be told to leave now, if one may be.
+def leaving(live: Iterable[Live], plan: Plan, now: float) -> Iterator[Live]:
+    """Yield the workers without a place in the plan to be told to leave now, as far as may be.
 
     At most a tenth of the plan, and at least one worker, is missing at any time because of this,
     in all and per queue list. First those that do not work yet, whom nobody will miss, then those
     whose list the plan no longer has, then those whose list has too many, then any.
     """
-    others = [w for w in live if not plan.has_place_for(w) and w.phase is not Phase.TOLD]
-    idle = next((worker for worker in others if not _is_serving(worker, now)), None)
-    if idle is not None:
-        return idle
+    known = list(live)
+    others = [w for w in known if not plan.has_place_for(w) and w.phase is not Phase.TOLD]
+    yield from (worker for worker in others if not _is_serving(worker, now))
     asked_for = plan.asked_for
-    alive = Counter(worker.queues for worker in live)
-    serving = Counter(worker.queues for worker in live if _is_serving(worker, now))
-    if serving.total() - 1 < _floor(asked_for.total()):
-        return None
+    alive = Counter(worker.queues for worker in known)
+    serving = Counter(worker.queues for worker in known if _is_serving(worker, now))
 
     def urgency(worker: Live) -> int:
         if not asked_for[worker.queues]:
             return 0
         return 1 if alive[worker.queues] > asked_for[worker.queues] else 2
 
-    return min(
-        (w for w in others if serving[w.queues] - 1 >= _floor(asked_for[w.queues])),
-        key=urgency,
-        default=None,
-    )
+    # One look for all of them: a pool of thousands may be scaled to nothing.
+    for worker in sorted((w for w in others if _is_serving(w, now)), key=urgency):
+        if serving.total() - 1 < _floor(asked_for.total()):
+            return
+        if serving[worker.queues] - 1 >= _floor(asked_for[worker.queues]):
+            serving[worker.queues] -= 1
+            yield worker
 
 
 def _is_serving(worker: Live, now: float) -> bool:

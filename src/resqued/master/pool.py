@@ -39,12 +39,12 @@ class Pool:
         self._tell_elsewhere(owner)
 
     def retire(self) -> None:
-        """Tell as many workers of other generations to leave as the floor allows."""
+        """Tell as many workers without a place in the owner to leave as the floor allows."""
         owner = self._generations.owner
         if owner is None or owner.plan is None:
             return
         now = self._clock.now()
-        while leaving := cap.next_to_leave(self._generations.live(), owner.plan, now):
+        for leaving in cap.leaving(self._generations.live(), owner.plan, now):
             self._tell_to_leave(leaving, now)
 
     def restart(self, live: Live) -> None:

@@ -1,3 +1,4 @@
+import time
 from collections import Counter
 from dataclasses import replace
 
@@ -26,6 +27,11 @@ def live(
 def plan(*slots: str) -> Plan:
     """Return what generation 2 asks for; - is a hole."""
     return Plan(2, tuple(None if queues == "-" else frozenset(queues) for queues in slots))
+
+
+def next_to_leave(alive: list[Live], wanted: Plan, now: float) -> Live | None:
+    """Return who is to be told first; None: nobody may be."""
+    return next(cap.leaving(alive, wanted, now), None)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +133,7 @@ def test_next_to_leave(workers: list[Live], asked: list[str], leaving: int | Non
     """Who does not work yet, whose list is gone, whose has too many, any; never below the floor."""
     expected = None if leaving is None else workers[leaving]
 
-    assert cap.next_to_leave(workers, plan(*asked), NOW) is expected
+    assert next_to_leave(workers, plan(*asked), NOW) is expected
 
 
 def test_an_emptied_pool_is_told_all_at_once():
@@ -135,7 +141,7 @@ def test_an_emptied_pool_is_told_all_at_once():
     workers = [live("a"), live("a"), live("b")]
 
     for _ in range(3):
-        leaving = cap.next_to_leave(workers, plan(), NOW)
+        leaving = next_to_leave(workers, plan(), NOW)
         assert leaving is not None
         workers.remove(leaving)
         workers.append(replace(leaving, phase=Phase.TOLD, told_at=NOW))
@@ -147,7 +153,7 @@ def test_a_tenth_leaves_at_once_but_at_least_one(size: int, at_once: int):
     workers = [live("a") for _ in range(size)]
 
     told = 0
-    while leaving := cap.next_to_leave(workers, plan(*["a"] * size), NOW):
+    while leaving := next_to_leave(workers, plan(*["a"] * size), NOW):
         workers[workers.index(leaving)] = replace(leaving, phase=Phase.TOLD, told_at=NOW)
         told += 1
 
@@ -220,7 +226,7 @@ def test_telling_never_goes_below_the_floor(situation: tuple[list[Live], Plan]):
     before = serving(alive)
     asked_for = Counter(queues for queues in wanted.slots if queues is not None)
 
-    while leaving := cap.next_to_leave(alive, wanted, NOW):
+    while leaving := next_to_leave(alive, wanted, NOW):
         assert leaving.generation != wanted.generation or wanted.slots[leaving.slot] is None
         assert leaving.phase is not Phase.TOLD
         place = next(n for n, worker in enumerate(alive) if worker is leaving)
@@ -231,6 +237,30 @@ def test_telling_never_goes_below_the_floor(situation: tuple[list[Live], Plan]):
         assert after.total() >= min(before.total(), total - max(1, total // 10))
         queues, count = leaving.queues, asked_for[leaving.queues]
         assert after[queues] >= min(before[queues], count - max(1, count // 10))
+
+
+@given(situations())
+def test_all_who_leave_are_found_in_one_look(situation: tuple[list[Live], Plan]):
+    """They are those that looking anew after each would find, in the same order."""
+    alive, wanted = situation
+    at_once = list(cap.leaving(alive, wanted, NOW))
+
+    for worker in at_once:
+        assert next_to_leave(alive, wanted, NOW) is worker
+        told = replace(worker, phase=Phase.TOLD, told_at=NOW)
+        alive = [told if each is worker else each for each in alive]
+    assert next_to_leave(alive, wanted, NOW) is None
+
+
+def test_thousands_leave_in_a_moment():
+    """The master's loop waits for it, and with it whoever asks whether it lives."""
+    alive = [live("a", generation=2, slot=slot) for slot in range(3000)]
+
+    began = time.monotonic()
+    leaving = list(cap.leaving(alive, plan(*"-" * 3000), NOW))
+
+    assert len(leaving) == 3000
+    assert time.monotonic() - began < 0.5
 
 
 @given(st.lists(queue_sets, max_size=12), st.lists(queue_sets, max_size=12), st.integers(0, 12))
@@ -248,7 +278,7 @@ def test_grant_and_leave_always_make_a_scaled_pool_fit(
         granted = cap.grants(alive, wanted, sorted(missing))
         alive += [Live(2, slot, slots[slot] or frozenset(), Phase.READY) for slot in granted]
         assert len(alive) <= limit
-        while leaving := cap.next_to_leave(alive, wanted, NOW):
+        while leaving := next_to_leave(alive, wanted, NOW):
             alive = [worker for worker in alive if worker is not leaving]  # idle: it leaves
 
     expected = [slot for slot, queues in enumerate(slots) if queues is not None]
@@ -269,7 +299,7 @@ def test_grant_and_leave_always_replace_the_whole_pool(
         granted = cap.grants(alive, wanted, sorted(missing))
         alive += [Live(2, slot, new[slot], Phase.READY) for slot in granted]
         assert len(alive) <= limit
-        while leaving := cap.next_to_leave(alive, wanted, NOW):
+        while leaving := next_to_leave(alive, wanted, NOW):
             alive = [worker for worker in alive if worker is not leaving]  # idle: it leaves
 
     assert sorted(worker.slot for worker in alive) == list(range(len(new)))
@@ -283,7 +313,7 @@ def test_a_short_list_has_a_floor_of_its_own():
     first, *others = [Live(1, slot, queues, Phase.READY) for slot, queues in enumerate(lists)]
     told = replace(first, phase=Phase.TOLD, told_at=100.0)
 
-    following = cap.next_to_leave([told, *others], asked, 100.1)
+    following = next_to_leave([told, *others], asked, 100.1)
 
     assert following is not None
     assert following.queues == frozenset("b")
