@@ -35,7 +35,7 @@ Author = Callable[[str], Page]
 
 
 class HealthServer(ThreadingHTTPServer):
-    """Serves some pages, each client in a thread; leaves when all have had their answers."""
+    """Serves some pages, each client in a thread; leaves when all have had them, or time."""
 
     daemon_threads = False  # ``server_close`` waits for them
 
@@ -59,6 +59,9 @@ class HealthServer(ThreadingHTTPServer):
         if not self._is_leaving and self._is_over():
             self._is_leaving = True
             threading.Thread(target=self.shutdown, daemon=True).start()  # which waits for this loop
+            end = threading.Timer(PATIENCE, self._send_all_away)
+            end.daemon = True
+            end.start()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Take a client in, and send another away for it if there are too many.
@@ -86,6 +89,11 @@ class HealthServer(ThreadingHTTPServer):
 
     def _has_room(self) -> bool:
         return len(self._sent_away) < MAX_CLIENTS
+
+    def _send_all_away(self) -> None:
+        with self._changed:
+            while self._clients:
+                self._send_oldest_away()
 
     def _send_oldest_away(self) -> None:
         oldest = next(iter(self._clients))

@@ -2,11 +2,13 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from resqued.health import server
 from resqued.health.server import MAX_CLIENTS, HealthServer, Page
 from tests.support.waiting import wait_until
 
@@ -19,8 +21,8 @@ def serving(page: Callable[[str], Page]) -> Iterator[tuple[str, int]]:
     is_over = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.setblocking(False)
-        with HealthServer(listening, {"/page": page}, is_over.is_set) as server:
-            thread = threading.Thread(target=server.serve_forever)
+        with HealthServer(listening, {"/page": page}, is_over.is_set) as serves:
+            thread = threading.Thread(target=serves.serve_forever)
             thread.start()
             yield listening.getsockname()
             is_over.set()
@@ -57,6 +59,21 @@ def test_clients_whose_page_takes_long_have_no_threads_without_end():
         with socket.create_connection(address, timeout=20) as client:
             client.sendall(REQUEST)
             assert client.makefile("rb").read().endswith(b"well\n")
+
+
+def test_a_server_that_leaves_waits_for_nobody_without_end(monkeypatch: pytest.MonkeyPatch):
+    """Whoever sends a byte now and then would keep the process of a former master for days."""
+    monkeypatch.setattr(server, "PATIENCE", 0.2)
+    with ExitStack() as stack:
+        with serving(lambda _accept: Page(b"well\n")) as address:
+            slow = stack.enter_context(socket.create_connection(address, timeout=20))
+            slow.sendall(REQUEST[:9])
+            with socket.create_connection(address, timeout=20) as other:
+                other.sendall(REQUEST)
+                assert other.makefile("rb").read().endswith(b"well\n")
+            began = time.monotonic()
+        assert time.monotonic() - began < server.Handler.timeout / 2
+        assert is_refused(slow)
 
 
 def test_a_page_that_cannot_be_made(caplog: pytest.LogCaptureFixture):
