@@ -74,11 +74,13 @@ class _Answer:
 
     def __init__(self, file: int) -> None:
         self._file = file
+        self._own = os.fstat(file)
 
     def __call__(self, _number: int, frame: FrameType | None) -> None:
         """Write them, all at once, so that nothing of another process's comes in between."""
         try:
-            if os.fstat(self._file).st_size > _MOST_BYTES:
+            found = os.fstat(self._file)
+            if found.st_size > _MOST_BYTES or not os.path.samestat(found, self._own):
                 return  # it is not one who looks that sends the signal
             text = f"{_BEGIN.format(pid=os.getpid())}{_stacks(frame)}{_END}"
             os.write(self._file, text.encode())

@@ -4,6 +4,7 @@ import ctypes
 import faulthandler
 import fcntl
 import os
+import pathlib
 import re
 import signal
 import sys
@@ -226,6 +227,27 @@ def test_what_cannot_be_told_harms_nobody():
         return recurse(200)
 
     assert in_child(body) == 200
+
+
+def test_a_file_of_the_applications_that_has_the_descriptors_number(tmp_path: pathlib.Path):
+    """Code that closes files not its own gives it to the next: no stray signal writes there."""
+    other = tmp_path / "other"
+
+    def body() -> None:
+        dump.answer()
+        file = next(n for n in map(int, os.listdir("/proc/self/fd")) if _is_ours(n))
+        os.dup2(os.open(other, os.O_CREAT | os.O_RDWR), file)
+        os.kill(os.getpid(), QUESTION)
+
+    in_child(body)
+    assert other.read_bytes() == b""
+
+
+def _is_ours(file: int) -> bool:
+    try:
+        return dump.FILE_NAME in os.readlink(f"/proc/self/fd/{file}")
+    except OSError:
+        return False  # that of the look itself
 
 
 def test_questions_whose_answers_nobody_reads():
