@@ -3,6 +3,7 @@
 import logging
 import select
 import socket
+from contextlib import suppress
 
 from resqued.ipc import messages
 from resqued.ipc.messages import ForeignMessageError, MalformedMessageError, Message
@@ -113,7 +114,7 @@ class Channel:
         self._fill()
         *lines, self._incoming = self._incoming.split(b"\n")
         if len(self._incoming) > MAX_LINE:
-            self.is_closed = True
+            self._give_up()
         received = []
         for line in lines:
             try:
@@ -133,6 +134,13 @@ class Channel:
         """Close our end; the peer notices."""
         self.is_closed = True
         self._socket.close()
+
+    def _give_up(self) -> None:
+        """Take nothing more from the peer, and let it know: it might wait for us without end."""
+        self.is_closed = True
+        self._incoming.clear()
+        with suppress(OSError):  # it is gone
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def _fill(self) -> None:
         """Read what has arrived, all of it unless the peer writes without end."""

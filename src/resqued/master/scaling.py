@@ -8,7 +8,8 @@ from resqued.master.generations import Generations
 from resqued.master.places import PoolPlaces
 from resqued.master.reloads import Reload
 
-#: More than any host runs, and no more than a listener can tell the master of in one message.
+#: More than any host runs; with queues of ordinary length a listener can tell the master of as many
+#: in one message.
 MAX_POOL_SIZE = 10_000
 #: How many names an error lists.
 _MOST = 20

@@ -333,6 +333,19 @@ def test_a_listener_that_is_killed_afterwards(daemon: Daemon, size: int):
     assert daemon.stop() == 0
 
 
+def test_a_size_of_which_the_master_cannot_be_told(daemon: Daemon):
+    """With very many and very long queues: another listener comes, and the pool can be stopped."""
+    queues = ",".join(repr(f"{number}{'q' * 1000}") for number in range(20))
+    daemon.start_working(f"worker_pool(1, {queues}, name='p')\n", *PIDFILE, count=1)
+
+    scaled(daemon, "p=1000")
+
+    daemon.wait_for_log(r"Listener #2 .* runs")
+    daemon.wait_until(lambda: owner(daemon)["number"] == 2, "another generation")
+    assert owner(daemon)["configured"] == 1
+    assert daemon.stop() == 0
+
+
 def test_usr1_while_workers_are_too_many(daemon: Daemon):
     """The next master knows who has no place, and the reload that follows has the files' size."""
     busy = start_busy(daemon, 3)

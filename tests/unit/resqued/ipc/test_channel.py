@@ -145,7 +145,7 @@ def test_a_reset_connection_is_a_closed_one(pair):
 
 
 def test_a_line_without_end_closes_the_channel(pair, monkeypatch: pytest.MonkeyPatch):
-    """A peer gone mad does not fill this process's memory."""
+    """A peer gone mad does not fill this process's memory, and notices: it waits for nothing."""
     ours, theirs = pair
     monkeypatch.setattr(channel_module, "MAX_LINE", 1000)
     theirs.sendall(encode(Ask(1)))
@@ -155,6 +155,11 @@ def test_a_line_without_end_closes_the_channel(pair, monkeypatch: pytest.MonkeyP
 
     assert ours.receive() == []
     assert ours.is_closed
+    assert ours.unread == b""
+    theirs.settimeout(1)
+    assert theirs.recv(10) == b""
+    with pytest.raises(BrokenPipeError):
+        theirs.sendall(b"x")
 
 
 def test_many_short_lines_are_not_one_long_line(pair, monkeypatch: pytest.MonkeyPatch):
