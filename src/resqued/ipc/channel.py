@@ -88,14 +88,14 @@ class Channel:
         except OSError:  # the peer is gone; what it still said can be read
             self._outgoing.clear()
 
-    def send_now(self, message: Message) -> None:
+    def send_now(self, message: Message, patience: float | None = None) -> None:
         """Send a message and wait until the peer's side has taken it.
 
-        For a process that has no loop yet which could send the rest later.
+        For a process that has no loop yet, or no more, which could send the rest later. Gives up
+        where the peer takes nothing for ``patience`` seconds, if given.
         """
         self.send(message)
-        while self.has_output:
-            select.select([], [self._socket], [])
+        while self.has_output and select.select([], [self._socket], [], patience)[1]:
             self.flush()
 
     def receive_now(self, seconds: float) -> list[Message]:

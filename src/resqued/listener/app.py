@@ -29,6 +29,8 @@ from resqued.worker.recovery import RecoveryTask, run_recovery
 log = logging.getLogger(__name__)
 
 _STOPPING = (Signals.SIGQUIT, Signals.SIGTERM, Signals.SIGINT)
+#: Seconds for which its last word waits for a master that takes nothing.
+_LAST_WORD = 5.0
 
 
 class State(Enum):
@@ -72,7 +74,7 @@ class Listener:
                 workers = self._boot()
                 while self._state is not State.SHUTDOWN or workers.is_busy:
                     self.tick(workers)
-                self._channel.send_now(messages.Counted(workers.figures()))
+                self._channel.send_now(messages.Counted(workers.figures()), _LAST_WORD)
             except BootError as error:
                 self._channel.send_now(
                     messages.BootFailed(error.reason, error.is_config_unreadable)

@@ -195,6 +195,15 @@ def test_send_now_waits_until_the_peer_has_taken_it(pair):
     assert messages.parse(bytes(received)) == long
 
 
+def test_send_now_gives_up_a_peer_that_takes_nothing(pair):
+    """A master that is stopped (SIGSTOP) keeps no listener from leaving."""
+    ours, _ = pair
+
+    ours.send_now(messages.BootFailed("x" * 1_000_000, is_config_unreadable=False), 0.01)
+
+    assert ours.has_output
+
+
 def test_receive_now_waits_for_the_first_message_only(pair):
     """It returns what is there; a peer that is silent or gone is no message."""
     ours, theirs = pair
