@@ -14,6 +14,9 @@ class BeforeForkContext:
     """What ``before_fork`` hooks are given, to tell resqued about the application."""
 
     app_version: str | None = None  #: shown in the titles of the listener's processes
+    #: Whether what is loaded is made immortal, where the interpreter can do that (3.12, 3.13):
+    #: shared by all workers, whoever reads it, and freed by none.
+    immortal: bool = True
 
 
 def run_hooks(hooks: Iterable[Hook], argument: object) -> None:

@@ -11,7 +11,7 @@ from resqued.config.errors import ConfigError
 from resqued.config.hooks import BeforeForkContext, run_hooks
 from resqued.config.model import Config
 from resqued.errors import ResquedError
-from resqued.process import huge_pages
+from resqued.process import huge_pages, immortal
 from resqued.worker import factory
 
 log = logging.getLogger(__name__)
@@ -51,14 +51,17 @@ def load_application(config: Config, clock: Clock) -> str | None:
         reason = "before_fork failed\n" + traceback.format_exc().rstrip()
         raise BootError(reason, is_config_unreadable=False) from error
     _warn_of_threads()
-    _make_ready_for_forks(clock)
+    _make_ready_for_forks(clock, has_immortals=bool(context.immortal))
     return None if context.app_version is None else str(context.app_version)
 
 
-def _make_ready_for_forks(clock: Clock) -> None:
-    # What is garbage now is not copied into every worker, and what stays is never touched by
-    # their collectors, so that its pages stay shared.
+def _make_ready_for_forks(clock: Clock, *, has_immortals: bool) -> None:
+    # What is garbage now is not copied into every worker, and what stays is touched by no reader's
+    # counting and by no worker's collector, so that its pages stay shared.
     gc.collect()
+    if has_immortals and (count := immortal.immortalize()):
+        fields = {"event": "objects_immortal", "objects": count}
+        log.info("%d objects are immortal", count, extra=fields)
     gc.freeze()
     moved = huge_pages.collapse(clock.now)
     fields = {"event": "huge_pages_used", "bytes": moved}

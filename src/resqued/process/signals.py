@@ -9,10 +9,13 @@ from signal import Signals
 from types import FrameType, MappingProxyType, TracebackType
 from typing import Self, TypeAlias
 
-#: The system call itself. The signal module makes enum members of all that it returns: nothing
-#: elsewhere, but around a fork it costs more memory that has to be copied than many a job.
+#: The system calls themselves. The signal module makes enum members of all that it returns, or
+#: fails to: nothing elsewhere, but around a fork it costs more memory that has to be copied than
+#: many a job.
 _sigmask: Callable[[int, Iterable[int]], set[int]] = import_module("_signal").pthread_sigmask
 _getsignal: Callable[[int], object] = import_module("_signal").getsignal
+_set_handler: Callable[[int, object], object] = import_module("_signal").signal
+_DEFAULT: object = import_module("_signal").SIG_DFL
 
 Handler: TypeAlias = Callable[[int, FrameType | None], object]
 
@@ -131,7 +134,7 @@ def put_back(handlers: Mapping[Signals, Handler]) -> None:
 
 def reset(number: Signals) -> None:
     """Give a signal its default meaning."""
-    signal.signal(number, signal.SIG_DFL)
+    _set_handler(number, _DEFAULT)
 
 
 def reset_for_child() -> None:
