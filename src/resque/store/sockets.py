@@ -18,7 +18,7 @@ def open_socket(address: Address, timeout: float) -> socket.socket:
     if address.path is not None:
         return _open_unix(address.path, timeout)
     try:
-        plain = socket.create_connection((address.host, address.port), timeout)
+        plain = socket.create_connection((_resolvable(address.host), address.port), timeout)
     except UnicodeError as error:  # a host that is no domain name, such as "a..b"
         raise OSError(f"{address.host!r} is not a host name: {error}") from error
     try:
@@ -28,6 +28,14 @@ def open_socket(address: Address, timeout: float) -> socket.socket:
     except BaseException:
         plain.close()
         raise
+
+
+def _resolvable(host: str) -> str:
+    """Return a host as ``socket`` takes it without the codec of domain names, where it can.
+
+    Each worker would load that for itself, if it may read it at all: its user may have changed.
+    """
+    return host.encode() if host.isascii() else host  # type: ignore[return-value]  # which it takes
 
 
 def _open_unix(path: str, timeout: float) -> socket.socket:

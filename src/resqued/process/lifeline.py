@@ -37,17 +37,31 @@ def wait_for_any(seconds: float | None, *descriptors: int) -> bool:
     return bool(poll.poll(None if seconds is None else seconds * 1000))
 
 
-def signal_at_end(reader: int, number: Signals) -> bool:
-    """Have the kernel send ``number`` to this process when the lifeline ends (Linux).
+def own_end(reader: int) -> int | None:
+    """Open an end of the lifeline ``reader`` that no other process has, for ``signal_at_end``.
 
-    Works while the process is in code that knows nothing of lifelines. False where the kernel
-    cannot do it; then the process above must pass the news on. Raises OSError if ``reader`` is
-    no pipe.
+    Owner and signal belong to the open file description, which forks share. Call it before any
+    code that may change the user of this process: the kernel then closes /proc/self to it
+    (proc(5), "dumpable"). None where that has happened already, or on another system than Linux.
+    Raises OSError if ``reader`` is no pipe.
     """
     if sys.platform != "linux":
+        return None
+    try:
+        return os.open(f"/proc/self/fd/{reader}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except PermissionError:
+        return None
+
+
+def signal_at_end(own: int | None, number: Signals) -> bool:
+    """Have the kernel send ``number`` to this process when the lifeline ends (Linux).
+
+    Works while the process is in code that knows nothing of lifelines, and for the user that the
+    process is now: by whose rights the kernel sends it (fcntl(2), F_SETOWN). False without an
+    ``own`` end; then the process above must pass the news on.
+    """
+    if own is None:
         return False
-    # Owner and signal belong to the open file description, which forks share: open one of our own.
-    own = os.open(f"/proc/self/fd/{reader}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     fcntl.fcntl(own, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(own, fcntl.F_SETSIG, number)
     fcntl.fcntl(own, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)

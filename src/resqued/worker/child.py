@@ -61,6 +61,7 @@ def run_worker(task: WorkerTask) -> int:
     starting = f"resque-{__version__}: Starting"
     set_title(f"resqued-{__version__} canary" if task.is_canary else starting)
     dump.answer()  # first of all: it is what hangs that somebody wants to look at
+    lifeline_end = lifeline.own_end(task.lifeline)  # a hook may change the user
     worker = _build(task)
     if worker is None:
         return ExitCode.FAILED
@@ -73,7 +74,7 @@ def run_worker(task: WorkerTask) -> int:
     kernel.outlive_parent()
     set_title(starting)
     report.connect(task.ticket)
-    lifeline.signal_at_end(task.lifeline, Signals.SIGQUIT)
+    lifeline.signal_at_end(lifeline_end, Signals.SIGQUIT)
     worker.work(task.spec.interval)
     return ExitCode.OK
 

@@ -1,5 +1,7 @@
 import pickle
 import select
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -198,11 +200,28 @@ def test_nobody_there_is_unavailable(connect, tmp_path):
         assert isinstance(caught.value.cause, OSError)
 
 
-@pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 70])
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 70, "bücher..de"])
 def test_an_unknown_host_is_unavailable(connect, host):
     """A name that does not resolve, or cannot, is no error of its own kind."""
     with pytest.raises(ServerUnavailable, match="cannot reach"):
         connect(f"redis://{host}").call("PING")
+
+
+def test_a_connection_loads_nothing(valkey: ValkeyServer):
+    """A worker opens its own after the fork: what that loads, each worker has for itself."""
+    program = """
+import sys
+from resque.store.server import connect
+before = set(sys.modules)
+connect(sys.argv[1]).call("PING")
+print(sorted(set(sys.modules) - before))
+"""
+    url = valkey.url.replace("127.0.0.1", "localhost")
+    assert "localhost" in url
+    done = subprocess.run(
+        [sys.executable, "-c", program, url], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
 
 
 def test_errors_survive_pickling():

@@ -7,8 +7,11 @@ from signal import Signals
 import pytest
 
 from resqued.process import lifeline
-from resqued.process.lifeline import Lifeline, has_ended, signal_at_end, wait_for_any
+from resqued.process.lifeline import Lifeline, has_ended, own_end, signal_at_end, wait_for_any
 from tests.support.forks import in_child, wait_for_end
+
+#: Nobody's user and group.
+STRANGER = 65534
 
 
 class Holder:
@@ -40,7 +43,7 @@ def child_of(holder: Holder, busy: Callable[[], object], number: Signals) -> int
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
-        assert signal_at_end(holder.reader, number)
+        assert signal_at_end(own_end(holder.reader), number)
         os.write(writer, b".")
         busy()
         os._exit(77)
@@ -134,7 +137,7 @@ def test_a_handler_gets_it_once():
         calls: list[int] = []
         holder = Holder()
         signal.signal(Signals.SIGQUIT, lambda number, _frame: calls.append(number))
-        assert signal_at_end(holder.reader, Signals.SIGQUIT)
+        assert signal_at_end(own_end(holder.reader), Signals.SIGQUIT)
         holder.kill()
         deadline = time.monotonic() + 5
         while not calls and time.monotonic() < deadline:
@@ -153,7 +156,7 @@ def test_a_line_that_has_ended_before_signals_at_once():
         holder.kill()
         pid = os.fork()
         if pid == 0:
-            signal_at_end(holder.reader, Signals.SIGQUIT)
+            signal_at_end(own_end(holder.reader), Signals.SIGQUIT)
             time.sleep(60)
         return wait_for_end(pid, 5)
 
@@ -184,9 +187,36 @@ def test_a_descriptor_that_is_none():
         os.close(reader)
         os.close(writer)
         with pytest.raises(OSError, match="No such file"):
-            signal_at_end(reader, Signals.SIGQUIT)
+            own_end(reader)
 
     in_child(body)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone may become another user")
+def test_a_process_that_becomes_another_user_is_signalled():
+    """It takes its end before that, after which it may not look into /proc/self."""
+
+    def body() -> tuple[int, int]:
+        holder = Holder()
+        ends = []
+        for takes_end_before in (True, False):
+            reader, writer = os.pipe()
+            pid = os.fork()
+            if pid == 0:
+                own = own_end(holder.reader) if takes_end_before else None
+                os.setgid(STRANGER)
+                os.setuid(STRANGER)
+                own = own if takes_end_before else own_end(holder.reader)
+                os.write(writer, b"%d" % signal_at_end(own, Signals.SIGQUIT))
+                if own is not None:
+                    time.sleep(60)
+                os._exit(77)
+            assert os.read(reader, 1) == (b"1" if takes_end_before else b"0")
+            ends.append(pid)
+        holder.kill()
+        return wait_for_end(ends[0], 5), wait_for_end(ends[1], 5)
+
+    assert in_child(body) == (-Signals.SIGQUIT, 77)
 
 
 def test_the_module_leaves_nothing_open():
