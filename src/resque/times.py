@@ -49,6 +49,7 @@ _CLOCK = re.compile(
     r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d+))?)?"
     r"\s*(?P<zone>[a-z]+[+-]\d{2}:?\d{2}|[a-z]+|[+-]\d{2}(?::?\d{2})?)?"
 )
+_OFFSET = re.compile(r"([+-])(\d{2}):?(\d{2})?$")
 _COMPACT = re.compile(r"\b(\d{4})(\d{2})(\d{2})t(\d{2})(\d{2})(\d{2})?")
 _DATES = (
     re.compile(r"(?<!\d)(?P<year>\d{4})[-/](?P<month>\d{1,2})[-/](?P<day>\d{1,2})(?!\d)"),
@@ -100,7 +101,7 @@ def _seconds(date: dict[str, str], clock: re.Match[str] | None) -> float:
 
 
 def _in_zone(when: datetime, zone: str | None) -> datetime:
-    numeric = re.search(r"([+-])(\d{2}):?(\d{2})?$", zone or "")
+    numeric = _OFFSET.search(zone or "")
     if numeric:
         sign, hours, minutes = numeric.groups("0")
         offset = timedelta(hours=int(hours), minutes=int(minutes))

@@ -10,6 +10,7 @@ _SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
 _OPTIONS = ("db", "ssl_ca_certs", "sentinel_username", "sentinel_password")
 #: A password among the options, with whatever stands behind it: an ``&`` in it ends it too early.
 _OPTION = re.compile(r"[?&]([^?&=]*)=")
+_BRACKETED = re.compile(r"\[([^\[\]]+)\](?::(.*))?")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
@@ -151,7 +152,7 @@ def _sentinel(
 
 
 def _host_and_port(text: str, default_port: int) -> tuple[str, int]:
-    bracketed = re.fullmatch(r"\[([^\[\]]+)\](?::(.*))?", text)
+    bracketed = _BRACKETED.fullmatch(text)
     host, port = bracketed.groups() if bracketed else (text, None)
     if not bracketed:
         host, colon, rest = text.partition(":")
