@@ -122,8 +122,9 @@ class Commands:
                 self._steering.step()
             case Mode.STOPPING:
                 self._escalate()
+                self._steering.look_after_listeners()
             case Mode.PAUSED:
-                pass
+                self._steering.look_after_listeners()
 
     @property
     def next_step_in(self) -> float | None:
@@ -132,9 +133,11 @@ class Commands:
             case Mode.WORKING:
                 return self._steering.next_step_in
             case Mode.STOPPING:
-                return self._shutdown.wake_in(self._generations.stop_timeout)
+                wake_in = self._shutdown.wake_in(self._generations.stop_timeout)
+                due = [wake_in, self._steering.next_look_in]
+                return min((seconds for seconds in due if seconds is not None), default=None)
             case Mode.PAUSED:
-                return None
+                return self._steering.next_look_in
 
     def _pause(self, by: str) -> None:
         log.info("%s, pausing", by, extra={"event": "pause_requested"})

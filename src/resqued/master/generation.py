@@ -149,6 +149,7 @@ class Generation:
         self.told_by = told_by
         if self.stage is Stage.BOOTING:
             self.kill_at = now + BOOTING_MOMENT
+            self.heard_at = now  # while it loaded it was asked nothing
         self.stage = Stage.LEAVING
         self.asking.clear()
         self.tell_all(now)

@@ -101,6 +101,11 @@ class Generations:
         return [generation for generation in self._all if generation.has_listener]
 
     @property
+    def answering(self) -> list[Generation]:
+        """Those whose listener's loop is to answer: one that loads cannot."""
+        return [g for g in self._all if g.stage in (Stage.PROVED, Stage.LEAVING)]
+
+    @property
     def booting(self) -> Generation | None:
         """The one that is loading; there is never more than one."""
         return next((g for g in self._all if g.stage is Stage.BOOTING), None)

@@ -16,6 +16,9 @@ TOO_MANY = 3
 #: Seconds between two looks whether a listener still turns, and until it is said not to.
 PING_EVERY = 5.0
 SILENT_AFTER = 12.0
+#: What becomes of the workers of a listener that does not answer.
+_GO_ON = "go on; those that die are not replaced until it answers"
+_TOLD = "were told to leave by the master itself"
 
 
 class Steering:
@@ -55,15 +58,34 @@ class Steering:
         self._pool.grant()
         self._pool.retire()
         self._finish()
-        self._look_after_listeners()
+        self.look_after_listeners()
 
     @property
     def next_step_in(self) -> float | None:
         """Seconds until something is due that no descriptor reports; None: nothing is."""
-        due = [self._listeners.next_start_in, self._pool.next_look_in]
-        if self._generations.with_listener:
-            due.append(max(0.0, self._next_ping - self._clock.now()))
+        due = [self._listeners.next_start_in, self._pool.next_look_in, self.next_look_in]
         return min((seconds for seconds in due if seconds is not None), default=None)
+
+    def look_after_listeners(self) -> None:
+        """Ask the listeners now and then whether they turn; the application's hooks may hang.
+
+        Those that leave as well: an order that one does not pass on its workers get from us.
+        """
+        now = self._clock.now()
+        if now < self._next_ping:
+            return
+        self._next_ping = now + PING_EVERY
+        for generation in self._generations.answering:
+            self._report_if_silent(generation, now)
+            if not generation.channel.has_output:  # or the questions would pile up for days
+                generation.channel.send(messages.Ping())
+
+    @property
+    def next_look_in(self) -> float | None:
+        """Seconds until the listeners are to be asked again; None: there is none to ask."""
+        if not self._generations.answering:
+            return None
+        return max(0.0, self._next_ping - self._clock.now())
 
     def _go_back_if_failing(self) -> None:
         owner, fallback = self._generations.owner, self._generations.fallback
@@ -99,27 +121,17 @@ class Steering:
         for generation in self._generations.superseded():
             self._listeners.stop(generation, Signals.SIGQUIT)
 
-    def _look_after_listeners(self) -> None:
-        """Ask the listeners now and then whether they turn; the application's hooks may hang."""
-        now = self._clock.now()
-        if now < self._next_ping:
-            return
-        self._next_ping = now + PING_EVERY
-        for generation in self._generations.with_listener:
-            if generation.stage is Stage.PROVED:
-                self._report_if_silent(generation, now)
-                if not generation.channel.has_output:  # or the questions would pile up for days
-                    generation.channel.send(messages.Ping())
-
     def _report_if_silent(self, generation: Generation, now: float) -> None:
         if now - generation.heard_at >= SILENT_AFTER and not generation.is_silent:
             generation.is_silent = True
             generation.signal_told()
+            is_leaving = generation.stage is Stage.LEAVING
             log.error(
                 "Listener #%d (pid %d) does not answer: does an after_exit hook hang? Its workers"
-                " go on; those that die are not replaced until it answers",
+                " %s",
                 generation.number,
                 generation.pid,
+                _TOLD if is_leaving else _GO_ON,
                 extra={
                     "event": "listener_silent",
                     "generation": generation.number,

@@ -184,3 +184,41 @@ def test_the_workers_of_a_silent_listener_are_told_to_leave(daemon: Daemon, numb
     if number is signal.SIGUSR2:
         daemon.signal(signal.SIGQUIT)
     assert daemon.wait_for_exit() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR2])
+def test_a_listener_that_hangs_just_before_the_order(daemon: Daemon, number: signal.Signals):
+    """What it does not pass on the master says itself, as soon as the silence has been noticed."""
+    watch_closely(daemon)
+    before = daemon.start_working("worker_pool(3, 'a')\n", count=3)
+    daemon.wait_for_log("Listener #1 .* runs")
+    frozen = freeze(daemon, before)
+    daemon.signal(number)
+
+    daemon.wait_until(lambda: not daemon.tree().workers, "no worker", seconds=10)
+
+    assert len(re.findall(NO_ANSWER, daemon.log)) == 1
+    assert daemon.tree().listener(1)
+    daemon.signal_process(frozen, signal.SIGCONT)
+    daemon.wait_until(lambda: not daemon.tree().listeners, "no listener")
+    if number is signal.SIGUSR2:
+        daemon.signal(signal.SIGQUIT)
+    assert daemon.wait_for_exit() == 0
+
+
+def test_a_pool_is_resumed_beside_a_listener_that_hangs(daemon: Daemon):
+    """The next generation gets the places of workers that the hanging one was to send away."""
+    watch_closely(daemon)
+    before = daemon.start_working("worker_pool(2, 'a')\n", count=2)
+    daemon.wait_for_log("Listener #1 .* runs")
+    frozen = freeze(daemon, before)
+    daemon.signal(signal.SIGUSR2)
+    daemon.wait_for_log("SIGUSR2 received, pausing")
+    daemon.signal(signal.SIGCONT)
+
+    daemon.wait_until(lambda: len(daemon.tree().workers_of(2)) == 2, "a new pool")
+
+    assert not {w.pid for w in before.workers} & {w.pid for w in daemon.wait_for_workers(2).workers}
+    daemon.signal_process(frozen, signal.SIGCONT)
+    daemon.wait_until(lambda: not daemon.tree().listener(1), "the old listener's end")
+    assert daemon.stop() == 0
