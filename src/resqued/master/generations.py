@@ -30,6 +30,11 @@ class Generations:
         self._all.append(generation)
         return generation
 
+    def skip(self) -> int:
+        """Note that the next generation gets no listener; returns its number."""
+        self.last_number += 1
+        return self.last_number
+
     def proved(self, generation: Generation) -> None:
         """Make a generation that has proved itself the owner."""
         generation.stage = Stage.PROVED

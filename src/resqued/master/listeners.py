@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 #: What the master runs in a fresh interpreter for each generation.
 LISTENER_MODULE = "resqued.cli.listener"
+#: How often a reload tries to start its listener: with the pauses in between, for 7 s at least.
+START_TRIES = 4
 
 
 class Listeners:
@@ -55,7 +57,8 @@ class Listeners:
             resumed.reloads if resumed else (),
             resumed.reload_tallies if resumed else (),
         )
-        self._is_wanted = False  #: whether one was to be started, and the kernel had no room
+        #: How often one that is wanted could not be started, in a row; 0: none is.
+        self._failed_tries = 0
         self.lifeline = Lifeline(resumed.lifeline if resumed else None)
         self.file_limit = resumed.file_limit if resumed else limits.raise_file_limit()
         #: Whether a configuration was read, ever; before that, whoever started us waits for it.
@@ -80,7 +83,7 @@ class Listeners:
     @property
     def next_start_in(self) -> float | None:
         """Seconds until a listener must be started; None while one works or is on its way."""
-        if self._is_wanted:
+        if self._failed_tries:
             return self._backoff.due_in
         if self.generations.owner or self.generations.booting or self.generations.failing:
             return None
@@ -89,20 +92,37 @@ class Listeners:
     def start_if_due(self) -> None:
         """Start a listener if there is none and its backoff allows it."""
         if self.next_start_in == 0.0:
-            self.start()
+            self._try_to_start()
 
     def start(self) -> None:
-        """Start a listener now: the next generation. One that cannot be is tried again."""
+        """Start a listener now: the next generation.
+
+        One that cannot be is tried again: for a reload a few times, without a generation for ever.
+        """
+        self._failed_tries = 0
+        self._try_to_start()
+
+    def _try_to_start(self) -> None:
         self._backoff.started()
         try:
             self._start()
         except OSError as error:
-            fields = {"event": "listener_start_failed", "reason": str(error)}
-            log.error("Cannot start a listener, trying again: %s", error, extra=fields)  # noqa: TRY400
-            self._is_wanted = True
+            self._failed_tries += 1
             self._backoff.ended(expected=False)
+            self._not_started(str(error))
         else:
-            self._is_wanted = False
+            self._failed_tries = 0
+
+    def _not_started(self, reason: str) -> None:
+        if self._failed_tries >= START_TRIES and self.reloads.is_under_way:
+            self._failed_tries = 0
+            if self.generations.owner is not None:  # nothing is to be started, and no pause grows
+                self._backoff.ended(expected=True)
+            number = self.generations.skip()
+            self._failed(number, None, f"cannot start its listener: {reason}")
+        else:
+            fields = {"event": "listener_start_failed", "reason": reason}
+            log.error("Cannot start a listener, trying again: %s", reason, extra=fields)
 
     def stop(self, generation: Generation, number: Signals) -> None:
         """Tell a listener to stop; it tells its workers the same, or we do if it is silent."""
@@ -129,7 +149,7 @@ class Listeners:
             signals.send(generation.pid, Signals.SIGQUIT)
             if self.has_loaded_once:
                 reason = f"it has not proved itself within {seconds} s (boot_timeout)"
-                self._failed(generation, reason)
+                self._failed(generation.number, generation.pid, reason)
             else:
                 self._give_up(f"the configuration was not read within {seconds} s (boot_timeout)")
 
@@ -311,7 +331,7 @@ class Listeners:
         if message.is_config_unreadable and not self.has_loaded_once:
             self._give_up(message.reason)
         else:
-            self._failed(generation, message.reason)
+            self._failed(generation.number, generation.pid, message.reason)
 
     def _foreign(self, generation: Generation, major: int) -> None:
         reason = (
@@ -320,19 +340,19 @@ class Listeners:
         )
         self._boot_failed(generation, messages.BootFailed(reason, is_config_unreadable=True))
 
-    def _failed(self, generation: Generation, reason: str) -> None:
+    def _failed(self, number: int, listener: int | None, reason: str) -> None:
         """Say in one block why a generation does not come, and what that means."""
         owner = self.generations.owner
-        self.reloads.failed(generation.number, reason)
+        self.reloads.failed(number, reason)
         then = f"generation {owner.number} goes on" if owner else "trying again"
-        log.error(
-            "Generation %d failed, %s:\n%s",
-            generation.number,
-            then,
-            reason,
-            extra={"event": "generation_failed", **_names(generation), "reason": reason},
-        )
-        self.last_failure = generation.number, reason
+        fields = {
+            "event": "generation_failed",
+            "generation": number,
+            "listener": listener,
+            "reason": reason,
+        }
+        log.error("Generation %d failed, %s:\n%s", number, then, reason, extra=fields)
+        self.last_failure = number, reason
 
     def _give_up(self, reason: str) -> None:
         self.has_given_up = True
@@ -349,7 +369,8 @@ class Listeners:
             "expected": not untold,
         }
         if generation.stage is Stage.BOOTING and self.has_loaded_once:
-            self._failed(generation, f"its listener (pid {status.pid}) ended early: {status}")
+            reason = f"its listener (pid {status.pid}) ended early: {status}"
+            self._failed(generation.number, generation.pid, reason)
         elif untold:
             reason = f"its listener (pid {status.pid}) ended untold: {status}"
             self.reloads.failed(generation.number, reason)

@@ -66,6 +66,11 @@ class Reloads:
         """The last one that was asked for."""
         return self.known[-1] if self.known else None
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the end of the last one is still to come."""
+        return self.last is not None and self.last.is_under_way
+
     def by_number(self, number: int) -> Reload | None:
         """The one of that number, if it is remembered."""
         return next((reload for reload in self.known if reload.number == number), None)

@@ -6,7 +6,7 @@ from resqued.control.protocol import Code, RefusedError, shown
 from resqued.master.generation import Generation
 from resqued.master.generations import Generations
 from resqued.master.places import PoolPlaces
-from resqued.master.reloads import Reload
+from resqued.master.reloads import Outcome, Reload
 
 #: More than any host runs; with queues of ordinary length a listener can tell the master of as many
 #: in one message.
@@ -24,7 +24,9 @@ def scalable(generations: Generations, reload: Reload | None) -> Generation:
     if owner is None:
         text = "no generation works; what the files say holds when one does"
         raise RefusedError(Code.NOT_NOW, text)
-    if booting or generations.fallback or (reload and reload.is_under_way):
+    # One that could not start its listener is none yet: to be scaled down may be what it waits for.
+    is_moving = reload is not None and reload.outcome is Outcome.MOVING
+    if booting or generations.fallback or is_moving:
         number = booting.number if booting else owner.number
         raise RefusedError(
             Code.NOT_NOW,

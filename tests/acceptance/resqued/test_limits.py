@@ -102,6 +102,33 @@ def test_a_reload_for_which_there_is_no_room(daemon: Daemon):
     assert "Traceback" not in daemon.log
 
 
+def test_a_pool_that_was_scaled_to_more_than_there_is_room_for(daemon: Daemon):
+    """A reload fails after some tries, and the pool goes on; scaled down again, it is reloaded."""
+    daemon.customize("resqued.master.listeners", START_TRIES=2)
+    # More than the master, the listener and two workers: one leaves before its successor comes.
+    through = confinement.few_processes(8)
+    daemon.start(WORKERS + "worker_pool(2, 'a', name='p')\n", "-p", "a.pid", through=through)
+    daemon.wait_for_workers(2)
+    daemon.wait_for_log("Listener #1 .* runs")
+    assert daemon.run("scale", "-p", "a.pid", "p=20").returncode == 0
+    daemon.wait_for_log(f"Cannot fork a worker: {NO_ROOM}")
+    crowd = daemon.wait_for_workers(6).workers
+
+    failed = daemon.run("reload", "-p", "a.pid", "--wait", "--timeout", "20")
+    assert failed.returncode == 1
+    assert re.search(f"reload 1 failed: cannot start its listener: {NO_ROOM}", failed.stderr)
+    assert re.search("ERROR .*: Generation 2 failed, generation 1 goes on:\n", daemon.log)
+    assert daemon.tree().workers == crowd
+    assert daemon.run("scale", "-p", "a.pid", "p=2").stderr == ""
+    daemon.wait_for_workers(2)
+
+    done = daemon.run("reload", "-p", "a.pid", "--wait", "--timeout", "20")
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert len(daemon.wait_for_workers(2).workers) == 2
+    assert daemon.tree().listener(3)
+    assert daemon.stop() == 0
+
+
 def test_a_canary_for_which_there_is_no_room(daemon: Daemon):
     """Nothing is proved then; the first generation is tried again, from its files on."""
     start_crowded(daemon, "worker_pool(2, 'a')\n", fillers=4, room=0)

@@ -10,6 +10,7 @@ from resqued.master.scaling import MAX_POOL_SIZE, check_sizes, scalable
 
 POOLS = (PoolSlots("mail", 1, (0,)), PoolSlots("\x1b[2J", 0, ()))
 DONE = Reload(number=1, generation=1, asked_at=0.0, outcome=Outcome.DONE)
+LOADING = Reload(number=1, generation=2, asked_at=0.0)
 MOVING = Reload(number=1, generation=1, asked_at=0.0, outcome=Outcome.MOVING)
 
 
@@ -26,9 +27,9 @@ def loaded(
     return generation
 
 
-@pytest.mark.parametrize("reload", [None, DONE])
+@pytest.mark.parametrize("reload", [None, DONE, LOADING])
 def test_the_owner_can_be_scaled(generations: Generations, reload: Reload | None):
-    """Whatever reload there was has ended."""
+    """Whatever reload there was has ended, or has no room for a listener: less may make some."""
     owner = loaded(generations)
     assert scalable(generations, reload) is owner
 
