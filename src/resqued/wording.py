@@ -16,6 +16,12 @@ from resqued.process.memory import Memory
 #: Characters of queues, of a job's name and of a reason that are shown.
 LONGEST = 40
 _MB = 2**20
+#: How long a size holds that a pool was scaled to. A generation that is replaced says nothing.
+_SCALED = {
+    "owner": "is scaled {sizes} until the next reload",
+    "fallback": "is scaled {sizes} until the next reload",
+    "orphaned": "was scaled {sizes} until its listener ended",
+}
 _AT_WORK = (WorkerState.IDLE.value, WorkerState.READY.value, WorkerState.BUSY.value)
 
 
@@ -61,11 +67,12 @@ def silence(generation: GenerationStatus) -> str:
 
 
 def scaled(generation: GenerationStatus) -> Iterator[str]:
-    """Yield a line for each pool that has another size than its files say."""
+    """Yield a line for each pool that has another size than its files say, and how long for."""
+    how = _SCALED.get(generation.state)
     for pool in generation.pools or ():
-        if pool.size != pool.configured:
+        if pool.size != pool.configured and how is not None:
             sizes = f"from {pool.configured} to {pool.size}"
-            yield f"Pool {one_line(pool.name, LONGEST)} is scaled {sizes} until the next reload"
+            yield f"Pool {one_line(pool.name, LONGEST)} {how.format(sizes=sizes)}"
 
 
 def listener_ends(ends: ListenerEnds) -> str:

@@ -193,3 +193,20 @@ def test_a_scaled_pool():
         lines[5],
     ]
     assert lines[5].startswith(" PID")
+
+
+@pytest.mark.parametrize(
+    ("state", "lines"),
+    [
+        ("fallback", ["Pool mail is scaled from 4 to 2 until the next reload"]),
+        ("orphaned", ["Pool mail was scaled from 4 to 2 until its listener ended"]),
+        ("superseded", []),
+        ("leaving", []),
+    ],
+)
+def test_a_scaled_pool_of_a_generation_that_is_not_the_owner(state: str, lines: list[str]):
+    """What holds until the next reload is said only where that is so: not without its listener."""
+    pools = (PoolSize(name="mail", size=2, configured=4),)
+    generation = replace(GENERATION, state=state, pools=pools)
+
+    assert list(wording.scaled(generation)) == lines
