@@ -62,8 +62,12 @@ def heading(generation: GenerationStatus, memory: Mapping[int, Memory]) -> str:
 
 def silence(generation: GenerationStatus) -> str:
     """Return what is not known of a generation that is silent or stale, and why."""
-    how = "has not answered for long" if generation.is_silent else "did not answer now"
-    return f"Its listener {how}: what its workers do is not known"
+    if generation.is_silent:
+        return (
+            "Its listener has not answered for long: what its workers do is not known, and those"
+            " that end are not replaced"
+        )
+    return "Its listener did not answer now: what its workers do is not known"
 
 
 def scaled(generation: GenerationStatus) -> Iterator[str]:

@@ -21,7 +21,7 @@ def _pause(pool: Pool, _call: Call) -> str:
     answer = pool.ask("pause")
     if text_of(answer, "was") == "paused":
         return "It was paused already"
-    return f"Pausing: {_workers(answer)} when their jobs are done; resume goes on"
+    return f"Pausing: {_leave_when_done(answer)}; resume goes on"
 
 
 def _resume(pool: Pool, _call: Call) -> str:
@@ -34,8 +34,9 @@ def _resume(pool: Pool, _call: Call) -> str:
 def _stop(pool: Pool, call: Call) -> str:
     is_now = call.has("--now")
     answer = pool.ask("stop", now=is_now)
-    how = "now; what does not end is killed" if is_now else "when their jobs are done"
-    return f"Stopping: {_workers(answer)} {how}"
+    if is_now:
+        return f"Stopping: {_leave(answer)} now; what does not end is killed"
+    return f"Stopping: {_leave_when_done(answer)}"
 
 
 def _restart(pool: Pool, call: Call) -> str:
@@ -62,9 +63,14 @@ def _reopen_logs(pool: Pool, _call: Call) -> str:
     )
 
 
-def _workers(answer: dict[str, Any]) -> str:
+def _leave(answer: dict[str, Any]) -> str:
     count = answer.get("workers")
     return "1 worker leaves" if count == 1 else f"{count} workers leave"
+
+
+def _leave_when_done(answer: dict[str, Any]) -> str:
+    jobs = "its job is" if answer.get("workers") == 1 else "their jobs are"
+    return f"{_leave(answer)} when {jobs} done"
 
 
 #: Name of the command, how it is called, what it does.

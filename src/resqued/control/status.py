@@ -18,7 +18,7 @@ T = TypeVar("T")
 class WorkerState(Enum):
     """What is the case in a worker's place."""
 
-    WAITING = "waiting"  #: nobody there; the cap has no room for one now
+    WAITING = "waiting"  #: nobody there; the cap has no room for one, or its listener hangs
     BACKOFF = "backoff"  #: nobody there; the former one has ended early, and the next has to wait
     STARTING = "starting"  #: granted or forked; does not work yet
     READY = "ready"  #: works; what it does is not known

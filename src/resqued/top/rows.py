@@ -7,7 +7,7 @@ from rich.text import Text
 from resqued import wording
 from resqued.backlog.model import FailedJob, QueueDepth
 from resqued.config.display import one_line
-from resqued.control.status import GenerationStatus, PoolStatus, WorkerState, WorkerStatus
+from resqued.control.status import GenerationStatus, PoolStatus, WorkerStatus
 from resqued.top.cells import HEADING, STYLES, WRONG, cell, counted, short, speed
 from resqued.top.model import KEPT, BacklogView, PoolView, rate_of, rates_of
 from resqued.top.table import Column, Row
@@ -69,7 +69,7 @@ def _sum_row(view: PoolView, status: PoolStatus) -> Row:
     workers = [worker for each in status.generations for worker in each.workers]
     pids = [worker.pid for worker in workers if worker.pid is not None]
     sizes = [view.memory[pid].private for pid in pids if pid in view.memory]
-    busy = sum(worker.state == WorkerState.BUSY.value for worker in workers)
+    busy = sum(worker.job is not None for worker in workers)  # those that leave included
     return Row(
         cells=(
             Text("all"),

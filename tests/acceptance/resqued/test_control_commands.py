@@ -282,7 +282,7 @@ def test_stop(daemon: Daemon):
     daemon.start_working("worker('busy')\n", *PIDFILE, count=1)
 
     done = daemon.run("stop", *PIDFILE)
-    assert done.stdout == "Stopping: 1 worker leaves when their jobs are done\n"
+    assert done.stdout == "Stopping: 1 worker leaves when its job is done\n"
     daemon.wait_until(lambda: daemon.tree().titled(r"resque-\S+ Processing"), "the job's end")
     assert daemon.run("pause", *PIDFILE).returncode == 1
     done = daemon.run("stop", "--now", *PIDFILE)

@@ -70,6 +70,14 @@ def test_workers():
     ]
 
 
+def test_jobs_of_workers_that_leave():
+    """They are counted with those of the others: that there are jobs is what counts."""
+    leaving = worker(state="leaving", job="app.send", job_age=3.0)
+    view = model.with_status(PoolView(), pool_of(leaving, worker(1), BUSY), {}, 10)
+
+    assert " 2 busy " in shown(rows.WORKER_COLUMNS, rows.worker_rows(view))[0]
+
+
 def test_only_workers_can_be_selected():
     """Each by its place, so that it stays selected when it gets another pid."""
     view = model.with_status(PoolView(), pool_of(BUSY, GONE), MEMORY, 10)
