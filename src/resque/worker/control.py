@@ -63,9 +63,14 @@ class Control:
         self._inbox.__exit__(kind, error, trace)
 
     @property
+    def is_forced(self) -> bool:
+        """Whether the worker is to leave soon, whatever it has in hand."""
+        return self.asked is Asked.LEAVE
+
+    @property
     def job_must_end(self) -> bool:
         """Whether the job in hand is to be ended: the worker leaves, or got USR1."""
-        return self._must_end_job or self.asked is Asked.LEAVE
+        return self._must_end_job or self.is_forced
 
     def put_handlers_back(self) -> None:
         """Undo what a job has done to the handlers of those signals, in this very process."""

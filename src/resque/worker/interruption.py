@@ -74,6 +74,11 @@ class EndOfJob:
         """Whether it is to leave: TERM has come, be it to end the job."""
         return self._was_told or self._interruption.has_come
 
+    @property
+    def is_forced(self) -> bool:
+        """Likewise: its worker knows no gentler way."""
+        return self.asked
+
     def wait(self, seconds: float) -> None:
         """Sleep, at most until TERM."""
         waiter = Waiter()

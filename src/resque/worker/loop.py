@@ -120,7 +120,7 @@ class Shift:
         if self._control.is_paused:
             self._pause()
             return
-        found = self._patience.insist(self._reserve)
+        found = self._insist_on_reserving()
         self._done = None
         match found:
             case Reserved() as reserved:
@@ -136,7 +136,14 @@ class Shift:
         if self._done is not None:
             number, self._done = self._done, None
             server, keys = self._client.server, self._client.keys
-            self._patience.insist(lambda: workers.finish(server, keys, self._worker.id, number))
+            self._patience.insist_on_outcome(
+                lambda: workers.finish(server, keys, self._worker.id, number)
+            )
+
+    def _insist_on_reserving(self) -> Reserved | Nothing:
+        if self._done is None:
+            return self._patience.insist(self._reserve)
+        return self._patience.insist_on_outcome(self._reserve)  # it finishes that job as well
 
     def _reserve(self) -> Reserved | Nothing:
         through = self._vigil.begin_look()

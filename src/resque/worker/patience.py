@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Callable
+from enum import Enum
 from typing import Protocol, TypeVar
 
 from resque.clock import Clock
@@ -24,8 +25,10 @@ PASSING = (ServerUnavailable, ProtocolError, ReplyError, AuthenticationError, Se
 #: Seconds between the tries: the first and the longest pause.
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 3.0
-#: Seconds for which a worker that was told to leave goes on trying.
-_LAST_TRIES = 5.0
+#: The same for who is to leave.
+_LONGEST_LAST_PAUSE = 1.0
+#: Seconds for which a worker that was told to leave goes on trying, with nothing in hand or forced.
+LAST_TRIES = 5.0
 
 
 class GaveUpError(ResqueError):
@@ -40,9 +43,22 @@ class Ear(Protocol):
         """Not 0 if it is to leave."""
         ...
 
+    @property
+    def is_forced(self) -> bool:
+        """Whether it is to leave soon, whatever it has in hand."""
+        ...
+
     def wait(self, seconds: float) -> None:
         """Sleep, at most until something is asked."""
         ...
+
+
+class _Leaving(Enum):
+    """Whether to go on; a later one replaces one before it."""
+
+    NOT_ASKED = "not asked"  #: nobody wants it to leave
+    PUT_OFF = "put off"  #: it is to leave, and has an outcome in hand
+    SOON = "soon"  #: it tries on for some seconds
 
 
 class Patience:
@@ -54,13 +70,13 @@ class Patience:
         clock: Clock,
         *,
         limit: float = math.inf,
-        last_tries: float = _LAST_TRIES,
+        last_tries: float | None = None,
     ) -> None:
         """``limit`` is the seconds for which to try, ``last_tries`` those once told to leave."""
         self._control = control
         self._clock = clock
         self._limit = limit
-        self._last_tries = last_tries
+        self._last_tries = LAST_TRIES if last_tries is None else last_tries
 
     def insist(self, step: Callable[[], T]) -> T:
         """Return what ``step`` returns, however often it must be tried.
@@ -68,27 +84,54 @@ class Patience:
         ``step`` must be safe to repeat after its reply was lost. Raises GaveUpError when the try
         that was under way when the time was over has failed, too.
         """
+        return self._insist(step, asked_means=_Leaving.SOON)
+
+    def insist_on_outcome(self, step: Callable[[], T]) -> T:
+        """Do the same for a step that tells the server what a job has come to.
+
+        Asked to leave, it goes on: left behind, the job's record says that nobody has finished it,
+        and whoever finds it has the job run again, or fail. It ends when leaving is forced.
+        """
+        return self._insist(step, asked_means=_Leaving.PUT_OFF)
+
+    def _insist(self, step: Callable[[], T], *, asked_means: _Leaving) -> T:
         try:
             return step()
         except PASSING as error:
             fields = {"event": "server_unavailable", "reason": str(error)}
             log.warning("Trying again until the server is well: %s", error, extra=fields)
-        result = self._repeat(step)
+        result = self._repeat(step, asked_means)
         log.info("The server is well again", extra={"event": "server_recovered"})
         return result
 
-    def _repeat(self, step: Callable[[], T]) -> T:
+    def _repeat(self, step: Callable[[], T], asked_means: _Leaving) -> T:
         pause = _FIRST_PAUSE
         give_up_at = self._clock.now() + self._limit
-        is_leaving = False
+        before = _Leaving.NOT_ASKED
         while True:
             self._control.wait(pause)
-            if self._control.asked and not is_leaving:
-                is_leaving = True
+            leaving = self._leaving(asked_means)
+            if leaving is not before and leaving is _Leaving.PUT_OFF:
+                _say_that_it_stays()
+            if leaving is not before and leaving is _Leaving.SOON:
                 give_up_at = min(give_up_at, self._clock.now() + self._last_tries)
+            before = leaving
             try:
                 return step()
             except PASSING as error:
                 if self._clock.now() >= give_up_at:
                     raise GaveUpError(str(error)) from error
-            pause = min(pause * 2, 1.0 if is_leaving else _LONGEST_PAUSE)
+            most = _LONGEST_PAUSE if leaving is _Leaving.NOT_ASKED else _LONGEST_LAST_PAUSE
+            pause = min(pause * 2, most)
+
+    def _leaving(self, asked_means: _Leaving) -> _Leaving:
+        if self._control.is_forced:
+            return _Leaving.SOON
+        return asked_means if self._control.asked else _Leaving.NOT_ASKED
+
+
+def _say_that_it_stays() -> None:
+    log.warning(
+        "Staying until the server is well: a job has ended here, which it has yet to be told",
+        extra={"event": "leaving_put_off"},
+    )

@@ -69,6 +69,7 @@ class Reporting:
         """Write a job that was cut off down as failed, its on_failure hooks run beforehand.
 
         They run in a process of their own: they are the application's, and this one must go on.
+        Another worker's job is left to whoever finds it next, should this one be told to leave.
         Raises GaveUpError.
         """
         text = str(error)
@@ -80,7 +81,9 @@ class Reporting:
         else:
             text += self._run_failure_hooks(job, error)
         failure = Failure(error.resque_name, text, error.stack)
-        self._patience.insist(partial(self.save, failure, error, reserved, worker_id))
+        is_ours = worker_id == self._worker.id
+        insist = self._patience.insist_on_outcome if is_ours else self._patience.insist
+        insist(partial(self.save, failure, error, reserved, worker_id))
 
     def _run_failure_hooks(self, job: Job, error: DirtyExit) -> str:
         """Returns what to add to the failure's text."""

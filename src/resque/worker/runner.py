@@ -184,7 +184,7 @@ class JobRunner:
             return None
         held: Reserved | Nothing = first
         if self._settling.sheet.place > 0:  # only the server knows what it was
-            held = self._patience.insist(self._tools.source.held)
+            held = self._patience.insist_on_outcome(self._tools.source.held)
         if isinstance(held, Nothing):
             return None  # somebody has taken it out of our hands
         self.report_dirty_exit(held, self._worker.id, error)
@@ -192,15 +192,15 @@ class JobRunner:
 
     def _see_to_killed(self, error: DirtyExit) -> None:
         see_to_job = partial(self._burial.see_to_job, self._worker.id, error)
-        poison = self._patience.insist(see_to_job)
+        poison = self._patience.insist_on_outcome(see_to_job)
         self._settling.settle()
         if poison is not None:
             server, keys = self._client.server, self._client.keys
-            self._patience.insist(partial(deaths.forget, server, keys, poison))
+            self._patience.insist_on_outcome(partial(deaths.forget, server, keys, poison))
 
     def _save_and_finish(self, failure: Failure, error: BaseException, reserved: Reserved) -> None:
         """Write down what a job has reported itself, and count it, in the worker."""
-        self._patience.insist(partial(self.save, failure, error, reserved))
+        self._patience.insist_on_outcome(partial(self.save, failure, error, reserved))
         self._settling.finish_failed(reserved.number)
         self._tools.wear.jobs_done(1)
 

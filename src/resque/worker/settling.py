@@ -86,11 +86,13 @@ class Settling:
         if outcome is Outcome.POSTING:
             self._client.server.close()  # half a command may have been written there
         has_failed = outcome is Outcome.FAILURE_SAVED
-        self._patience.insist(partial(self._finish, self.sheet.number, has_failed=has_failed))
+        self._patience.insist_on_outcome(
+            partial(self._finish, self.sheet.number, has_failed=has_failed)
+        )
 
     def finish_failed(self, number: int) -> None:
         """Finish a job whose failure this very process has saved. Raises GaveUpError."""
-        self._patience.insist(partial(self._finish, number, has_failed=True))
+        self._patience.insist_on_outcome(partial(self._finish, number, has_failed=True))
 
     def _has_arrived(self) -> bool:
         try:

@@ -12,11 +12,12 @@ import pytest
 from resque.client import Resque
 from resque.registry import Registry
 from resque.store.server import connect
+from resqued.exit_codes import ExitCode
 from resqued.worker.death import WorkerDeath
 from tests.support import processes
 from tests.support.daemon import Daemon
 from tests.support.processes import Process
-from tests.support.server import ValkeyServer
+from tests.support.server import DurableServer, ValkeyServer
 
 #: The application: what its jobs have begun, and in which process.
 JOBS = """
@@ -257,4 +258,40 @@ worker("q", "r", interval=0.05, max_deaths=5)
     expected = f"{WorkerDeath(worker.pid, name, ('q', 'r'), 'fail', 5)}\n"
     pool.daemon.wait_until(lambda: pool.daemon.read("dead") == expected, "the news of its death")
     pool.daemon.wait_for_workers(1)
+    assert pool.daemon.stop() == 0
+
+
+@pytest.fixture
+def lasting_pool(daemon: Daemon) -> Iterator[Pool]:
+    """The pool with a server that may go away and come back."""
+    with DurableServer() as server:
+        client = Resque(connect(server.url), Registry())
+        yield Pool(daemon, server, client)
+        client.close()
+
+
+@pytest.mark.parametrize("policy", ["fail", "requeue"])
+def test_a_reload_while_the_server_is_away(lasting_pool: Pool, policy: str):
+    """A job that ends meanwhile has its worker stay until that is known: it is done once."""
+    pool = lasting_pool
+    pool.daemon.customize("resque.worker.patience", LAST_TRIES=0.2)
+    pool.start(2, f', on_worker_death="{policy}"')
+    pool.client.enqueue_to("q", "Wait", 7)
+    ((_, worker),) = pool.begun("7")
+    (idle,) = (other for other in pool.daemon.tree().workers if other.pid != worker.pid)
+    pool.server.stop()
+    pool.daemon.write("finish", "")
+    reload = pool.daemon.run("reload", "--wait", "--timeout", "1")
+    assert reload.returncode == ExitCode.STILL_RUNNING
+    pool.daemon.wait_for_log("Listener #2 .* runs")
+    pool.daemon.wait_for_log("Staying until the server is well")
+    pool.daemon.wait_until(lambda: not idle.is_there, "the end of the one that has nothing in hand")
+
+    pool.server.start()
+    pool.daemon.wait_until(lambda: not worker.is_there, "the end of the worker")
+    new = pool.daemon.wait_for_workers(2)
+    assert len(new.workers_of(2)) == 2
+    assert len(pool.daemon.read("begun").splitlines()) == 1
+    assert (pool.client.size("q"), pool.failures(), pool.traces(worker)) == (0, [], [])
+    assert pool.client.info().processed == 1
     assert pool.daemon.stop() == 0

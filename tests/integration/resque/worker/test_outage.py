@@ -2,34 +2,21 @@
 
 import os
 import signal
-import socket
 import time
+from dataclasses import dataclass, field
 
 import pytest
 
 from resque.application import Application
+from resque.worker import patience, series
 from tests.support import waiting
-from tests.support.server import ValkeyServer
+from tests.support.server import DurableServer
 
 OUTAGE = "Trying again until the server is well"
 RETURN = "The server is well again"
-
-
-class DurableServer(ValkeyServer):
-    """Keeps over a kill whatever it has acknowledged."""
-
-    def __init__(self):
-        super().__init__("--appendonly", "yes", "--appendfsync", "always")
-
-    def start(self):
-        """Start, and return when the data are loaded."""
-        super().start()
-        waiting.wait_until(self._is_loaded, "the server's data")
-
-    def _is_loaded(self):
-        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as probe:
-            probe.sendall(b"PING\r\n")
-            return probe.recv(64).startswith(b"+PONG")
+STAYS = "Staying until the server is well"
+#: Seconds, here, for which who has nothing in hand tries on once told to leave.
+LAST_TRIES = 0.5
 
 
 @pytest.fixture
@@ -212,6 +199,100 @@ def test_quit_while_the_server_is_away(server, start_worker):
     assert worker.wait() == 0
     assert 4.5 < time.monotonic() - began < 7
     assert worker.log.count("Leaving without a word to the server") == 1
+
+
+def in_a_hurry(**settings):
+    """Have a worker give up sooner than it would, in its own process, and set its attributes."""
+
+    def prepare(worker):
+        patience.LAST_TRIES = LAST_TRIES
+        series.SAVE_FOR = 0.1
+        for name, value in settings.items():
+            setattr(worker, name, value)
+
+    return prepare
+
+
+@pytest.fixture
+def ending_job(application, latch):
+    """A job of the queue ``q``, class ``End``: it waits for the test, and ends as it was told."""
+    has_begun, may_go_on = latch(), latch()
+
+    @application.job(queue="q", name="End")
+    def perform(way):
+        has_begun.open()
+        may_go_on.wait()
+        if way == "raises":
+            raise ValueError("x")
+        if way == "exits":
+            os._exit(7)
+        if way == "is killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    perform.has_begun, perform.may_go_on = has_begun, may_go_on
+    return perform
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a job ends, in what worker, and what is written down of it."""
+
+    way: str
+    settings: dict[str, object] = field(default_factory=dict)
+    exceptions: tuple[str, ...] = ()
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        Ending("returns"),
+        Ending("returns", {"jobs_per_fork": 5}),
+        Ending("returns", {"standby": True}),
+        Ending("returns", {"fork_per_job": False}),
+        Ending("raises", {"fork_per_job": False}, ("ValueError",)),
+        Ending("raises", {}, ("Resque::DirtyExit",)),  # its own process has given up
+        Ending("exits", {}, ("Resque::DirtyExit",)),
+        Ending("is killed", {}, ("Resque::DirtyExit",)),
+    ],
+    ids=str,
+)
+def test_quit_with_an_outcome_in_hand(server, application, ending_job, start_worker, store, ending):
+    """It stays until it has told the server: whoever found its record would run the job again."""
+    application.enqueue_to("q", "End", ending.way)
+    worker = start_worker("q", interval=0.02, prepare=in_a_hurry(**ending.settings))
+    ending_job.has_begun.wait()
+    server.stop()
+    worker.signal(signal.SIGQUIT)
+    ending_job.may_go_on.open()
+    wait_for_log(worker, STAYS)
+    stays_since = time.monotonic()
+    worker.wait_until(
+        lambda: time.monotonic() - stays_since > 4 * LAST_TRIES, "time in which others give up"
+    )
+    server.start()
+    assert worker.wait() == 0
+    assert worker.log.count(STAYS) == 1
+    assert "Leaving without a word" not in worker.log
+    assert tuple(record["exception"] for record in store.failures()) == ending.exceptions
+    assert store.traces(worker) == []
+
+
+def test_a_forced_leaving_with_an_outcome_in_hand(
+    server, application, ending_job, start_worker, store
+):
+    """TERM, after QUIT too, has it leave soon; the job stays in its record."""
+    application.enqueue_to("q", "End", "returns")
+    worker = start_worker("q", interval=0.02, prepare=in_a_hurry())
+    ending_job.has_begun.wait()
+    server.stop()
+    worker.signal(signal.SIGQUIT)
+    ending_job.may_go_on.open()
+    wait_for_log(worker, STAYS)
+    worker.signal(signal.SIGTERM)
+    assert worker.wait() == 0
+    assert worker.log.count("Leaving without a word to the server") == 1
+    server.start()
+    assert store.record(worker) is not None
 
 
 def test_jobs_enqueued_between_kills_of_the_server(

@@ -24,13 +24,21 @@ class FakeControl:
         self.asked = Asked.NOTHING
         self.pauses = []
         self.told_during = None
+        self.forced_during = None
         self._clock = clock
+
+    @property
+    def is_forced(self):
+        """Whether it is to leave whatever it has in hand."""
+        return self.asked is Asked.LEAVE
 
     def wait(self, seconds, *_sources):
         """Sleep, unless a signal cuts it short."""
         self.pauses.append(seconds)
         if len(self.pauses) == self.told_during:
             self.asked = Asked.FINISH
+        elif len(self.pauses) == self.forced_during:
+            self.asked = Asked.LEAVE
         else:
             self._clock.turn(seconds)
 
@@ -168,3 +176,31 @@ def test_patience_that_ends_when_told_to_leave(control, clock):
     with pytest.raises(GaveUpError):
         patience.insist(step)
     assert (step.calls, len(control.pauses)) == (4, 3)
+
+
+def test_an_outcome_in_hand_is_not_left_behind(patience, control, caplog):
+    """Told to finish, a worker goes on for as long as it takes, and says so once."""
+    control.told_during = 3
+    assert patience.insist_on_outcome(Step(200)) == "done"
+    assert max(control.pauses[4:]) == 1.0
+    told = [r for r in caplog.records if r.event == "leaving_put_off"]
+    assert [r.levelname for r in told] == ["WARNING"]
+
+
+def test_an_outcome_is_given_up_when_leaving_is_forced(patience, control, clock):
+    """TERM after QUIT, or at once: 5 s from then on, and no more."""
+    control.told_during, control.forced_during = 3, 50
+    began = clock.now()
+    with pytest.raises(GaveUpError):
+        patience.insist_on_outcome(Step(1_000))
+    assert clock.now() - began - sum(control.pauses[:49]) == pytest.approx(5, abs=2)
+    began = clock.now()
+    with pytest.raises(GaveUpError):
+        patience.insist_on_outcome(Step(1_000))
+    assert 5 <= clock.now() - began <= 6.1
+
+
+def test_an_outcome_without_a_word_of_leaving(patience, control, caplog):
+    """Whoever is not told to leave has nothing to put off."""
+    patience.insist_on_outcome(Step(20))
+    assert not [r for r in caplog.records if r.event == "leaving_put_off"]
