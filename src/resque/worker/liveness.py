@@ -46,6 +46,10 @@ class Liveness:
         self._next_beat = 0.0
         self._next_pruning = 0.0
 
+    def give_others_time(self) -> None:
+        """Take nobody's silence for death at first: the server was away for all of them."""
+        self._put_pruning_off(self._clock.now())
+
     def register(self) -> None:
         """Make the worker known. What one that died has left under the same id is seen to first."""
         if workers.record(self._client.server, self._client.keys, self._id):
@@ -123,8 +127,7 @@ class Liveness:
         """Returns whom to look at, if this worker is the one to look for dead ones."""
         now = self._clock.now()
         if self._last_beat is not None and now - self._last_beat > 2 * self._interval:
-            grace = max(2 * self._interval, _GRACE)
-            self._next_pruning = max(self._next_pruning, now + grace)
+            self._put_pruning_off(now)
         asks = looks_around and now >= self._next_pruning
         roll = workers.register(
             server,
@@ -139,6 +142,10 @@ class Liveness:
         self._last_beat = now
         self._next_beat = now + self._interval
         return roll
+
+    def _put_pruning_off(self, now: float) -> None:
+        grace = max(2 * self._interval, _GRACE)
+        self._next_pruning = max(self._next_pruning, now + grace)
 
     def _prune(self, roll: Roll | None) -> None:
         """Look for dead workers; the server's troubles put it off."""

@@ -72,7 +72,7 @@ class Shift:
         """Work until told to leave. Raises GaveUpError if the server stays away then."""
         self._title.show("Starting")
         self._worker.hooks.run_safely(Moment.BEFORE_FIRST_FORK)
-        self._patience.insist(self._liveness.register)
+        self._patience.insist(self._register)
         fields = {"event": "worker_registered", "worker_id": self._worker.id}
         log.debug("Worker %s works", self._worker.id, extra=fields)
         if self._worker.fork_per_job:
@@ -85,6 +85,11 @@ class Shift:
         self._worker.hooks.run_safely(Moment.WORKER_EXIT)
         fields = {"event": "worker_unregistered", "worker_id": self._worker.id}
         log.debug("Worker %s leaves", self._worker.id, extra=fields)
+
+    def _register(self) -> None:
+        if self._patience.was_needed:
+            self._liveness.give_others_time()
+        self._liveness.register()
 
     def _turn(self) -> None:
         try:

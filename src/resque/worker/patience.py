@@ -77,6 +77,7 @@ class Patience:
         self._clock = clock
         self._limit = limit
         self._last_tries = LAST_TRIES if last_tries is None else last_tries
+        self.was_needed = False  #: whether the server has been in trouble so far
 
     def insist(self, step: Callable[[], T]) -> T:
         """Return what ``step`` returns, however often it must be tried.
@@ -98,6 +99,7 @@ class Patience:
         try:
             return step()
         except PASSING as error:
+            self.was_needed = True
             fields = {"event": "server_unavailable", "reason": str(error)}
             log.warning("Trying again until the server is well: %s", error, extra=fields)
         result = self._repeat(step, asked_means)

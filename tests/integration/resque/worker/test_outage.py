@@ -339,3 +339,30 @@ def test_nobody_is_pruned_for_an_outage(server, held_job, application, start_wor
     busy.leave()
     idle.leave()
     assert store.failures() == []
+
+
+def test_who_starts_during_an_outage_prunes_nobody(
+    server, held_job, application, start_worker, store
+):
+    """It has met the trouble, too: those that could not beat are given time."""
+    application.enqueue_to("q", "Held")
+
+    def hasten(worker):
+        worker.prune_interval = 1.0
+
+    busy = start_worker("q", interval=0.02, prepare=hasten)
+    held_job.has_begun.wait()
+    busy.signal(signal.SIGSTOP)  # slower than the other to come back
+    gone_at = time.monotonic()
+    store.call("DEL", store.keys.prune_lock)  # as it is after a minute
+    server.stop()
+    late = start_worker("other", interval=0.02, prepare=hasten)
+    wait_for_log(late, OUTAGE)
+    waiting.wait_until(lambda: time.monotonic() - gone_at > 2.5, "a heartbeat that is too old")
+    server.start()
+    late.wait_until_idle()
+    late.leave()
+    busy.signal(signal.SIGCONT)
+    held_job.may_go_on.open()
+    busy.leave()
+    assert store.failures() == []
