@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from resqued import __version__
-from resqued.cli import arguments
+from resqued.cli import arguments, mistyped
 from resqued.cli.arguments import Request, UsageError
 from resqued.exit_codes import ExitCode
 
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words and words[0] in _COMMANDS:
         return _run_command(words[0], words[1:])
     try:
-        request = arguments.parse(words)
+        request = _request(words)
     except UsageError as error:
         print(f"resqued: {error}", file=sys.stderr)
         print(arguments.USAGE, file=sys.stderr)
@@ -42,6 +42,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"resqued {__version__}")
         return ExitCode.OK
     return _role(request)(request)
+
+
+def _request(words: Sequence[str]) -> Request:
+    """Read what is no command. Raises UsageError, also for one that was mistyped."""
+    # Before the options: those of a command are not known here.
+    for word in words[:1]:
+        _check(word, is_first=True)
+    request = arguments.parse(words)
+    for path in request.paths[:1]:
+        _check(path, is_first=False)
+    return request
+
+
+def _check(word: str, *, is_first: bool) -> None:
+    problem = mistyped.explain(word, _COMMANDS, is_first=is_first)
+    if problem is not None:
+        raise UsageError(problem)
 
 
 def _run_command(name: str, words: Sequence[str]) -> int:

@@ -73,10 +73,10 @@ def test_help(capfd: pytest.CaptureFixture[str]):
 
 
 def test_the_command_is_known_by_its_place(capfd: pytest.CaptureFixture[str]):
-    """Only the first word is a command; anywhere else it is the name of a config file."""
-    assert main(["--test", "quit-and-wait"]) == ExitCode.FAILED
+    """Only the first word is a command; anywhere else it is none, and this is said."""
+    assert main(["--test", "quit-and-wait"]) == ExitCode.USAGE
 
-    assert "quit-and-wait: there is no such file" in capfd.readouterr().err
+    assert "quit-and-wait is a command, and must come first" in capfd.readouterr().err
 
 
 def test_no_pidfile_means_that_nothing_runs(
