@@ -4,6 +4,7 @@ import select
 import socket
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from resqued.clock import Clock
@@ -18,6 +19,9 @@ _PAUSE = 0.05
 #: Bytes that an answer may have: far more than thousands of workers need.
 _MOST = 64 * 1024 * 1024
 _CHUNK = 256 * 1024
+_LATE = "does not answer in time"
+#: Verbs that change nothing; another that gets no answer may have arrived all the same.
+_LOOKS = ("health", "status", "server", "progress")
 _TIMEVAL = struct.Struct("@ll")
 
 
@@ -30,6 +34,21 @@ class NotRunningError(ResquedError):
 
 class NoAnswerError(ResquedError):
     """Raised when somebody listens, and does not answer in time or may not be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One request, and for how long it is to be answered."""
+
+    path: str
+    verb: str
+    line: bytes
+    until: float
+
+    def unanswered(self, what: str) -> NoAnswerError:
+        """Return the error for one that has arrived, or may have."""
+        doubt = "" if self.verb in _LOOKS else "; it may still do what it was told"
+        return NoAnswerError(f"resqued at {self.path} {what}{doubt}")
 
 
 def ask(path: str, verb: str, clock: Clock, /, **fields: object) -> dict[str, Any]:
@@ -47,13 +66,13 @@ def ask_within(
     and RefusedError for what the master refuses.
     """
     until = clock.now() + seconds
-    line = encode_request(verb, **fields)
+    question = _Question(path, verb, encode_request(verb, **fields), until)
     while True:
-        answer = _ask_once(path, line, until, clock)
+        answer = _ask_once(question, clock)
         if answer:
             return parse_answer(answer)
         if clock.now() >= until:
-            raise NoAnswerError(f"resqued at {path} has closed the connection without an answer")
+            raise question.unanswered("has closed the connection without an answer")
         select.select([], [], [], _PAUSE)
 
 
@@ -63,10 +82,11 @@ def text_of(content: Mapping[str, Any], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _ask_once(path: str, line: bytes, until: float, clock: Clock) -> bytes:
+def _ask_once(question: _Question, clock: Clock) -> bytes:
     """Return the line of the answer; nothing if the connection has ended before it was whole."""
+    path = question.path
     with socket.socket(socket.AF_UNIX) as connection:
-        _limit(connection, until, clock)
+        _limit(connection, question.until, clock)
         try:
             with address_of(path) as address:
                 connection.connect(address)
@@ -78,22 +98,22 @@ def _ask_once(path: str, line: bytes, until: float, clock: Clock) -> bytes:
             reason = error.strerror or str(error)
             raise NoAnswerError(f"cannot use control socket {path}: {reason}") from error
         try:
-            connection.sendall(line)
+            connection.sendall(question.line)
         except BlockingIOError as error:
             raise _no_answer(path) from error
         except OSError:
             pass  # it has closed its end; what it may have said can be read
-        return _receive(connection, path, until, clock)
+        return _receive(connection, question, clock)
 
 
-def _receive(connection: socket.socket, path: str, until: float, clock: Clock) -> bytes:
+def _receive(connection: socket.socket, question: _Question, clock: Clock) -> bytes:
     received = bytearray()
     while not received.endswith(b"\n"):
-        _limit(connection, until, clock)
+        _limit(connection, question.until, clock)
         try:
             chunk = connection.recv(_CHUNK)
         except BlockingIOError as error:
-            raise _no_answer(path) from error
+            raise question.unanswered(_LATE) from error
         except OSError:
             return b""
         received += chunk
@@ -114,4 +134,4 @@ def _limit(connection: socket.socket, until: float, clock: Clock) -> None:
 
 
 def _no_answer(path: str) -> NoAnswerError:
-    return NoAnswerError(f"resqued at {path} does not answer in time")
+    return NoAnswerError(f"resqued at {path} {_LATE}")
