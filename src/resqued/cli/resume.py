@@ -35,8 +35,10 @@ def main(descriptor: int, *, is_probe: bool) -> int:
         os.set_inheritable(inherited, False)
     context = StartContext(state.program, state.folder, dict(os.environ))
     _configure_log(state.options)
-    with _belongings(state.options):
-        return Master(state.options, context, MonotonicClock(), _LongAgo(), state).run()
+    with _belongings(state.options) as control:
+        return Master(
+            state.options, context, MonotonicClock(), _LongAgo(), state, control=control
+        ).run()
 
 
 def _configure_log(options: Options) -> None:
@@ -44,19 +46,23 @@ def _configure_log(options: Options) -> None:
 
 
 @contextmanager
-def _belongings(options: Options) -> Iterator[None]:
-    """Clean up afterwards what the former program had begun."""
+def _belongings(options: Options) -> Iterator[SocketFile | None]:
+    """Clean up afterwards what the former program had begun; yields its control socket."""
+    control = None
     with ExitStack() as stack:
         if options.pidfile is not None and options.pidfile_lock is not None:
             stack.enter_context(Pidfile.adopt(options.pidfile, options.pidfile_lock))
         if options.control is not None and options.control_socket is not None:
-            stack.enter_context(SocketFile.adopt(options.control, options.control_socket))
+            control = SocketFile.adopt(
+                options.control, options.control_socket, options.control_folder
+            )
+            stack.enter_context(control)
         if options.health_socket is not None:
             stack.enter_context(socket.socket(fileno=options.health_socket))
         if options.guard is not None:
             wait = not options.fast_exit
             stack.enter_context(embedded.held(options.inherit[0], options.guard, wait=wait))
-        yield
+        yield control
 
 
 class _LongAgo:

@@ -76,10 +76,12 @@ def _run_master(request: Request, manager: Manager | None, report: FirstStart) -
                 guard=server.guard if server else None,
                 control=name,
                 control_socket=listening,
+                control_folder=control.private_folder if control else None,
                 health_socket=None if health is None else health.fileno(),
                 manager=manager,
             )
-            return Master(options, StartContext.capture(), MonotonicClock(), report).run()
+            context = StartContext.capture()
+            return Master(options, context, MonotonicClock(), report, control=control).run()
     except ResquedError as error:
         report.failed(str(error))
         return ExitCode.FAILED

@@ -1,6 +1,7 @@
 """The control socket's side in the master: any number of clients, none of which it waits for."""
 
 import logging
+import os
 import socket
 from collections.abc import Callable, Iterable
 
@@ -106,6 +107,14 @@ class Server:
                 self._waiter.watch_for(
                     client, reading=client.wants_reading, writing=client.wants_writing
                 )
+
+    def listen_anew(self, descriptor: int) -> None:
+        """Take clients in at another socket from now on; those who are connected stay."""
+        # Before the kernel forgets what is closed here. Nothing that follows needs one file more.
+        self._waiter.forget_if_watched(self._listening)
+        os.dup2(descriptor, self._listening.fileno(), inheritable=False)
+        if self._accepts_at is None:
+            self._waiter.watch(self._listening)
 
     def close(self) -> None:
         """Let go of all clients, and of this side's descriptor of the socket."""

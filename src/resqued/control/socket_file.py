@@ -26,6 +26,9 @@ _CREDENTIALS = struct.Struct("=iII")
 #: What the file is not to allow.
 _MASK = 0o177
 
+#: Device, number and last change of a file.
+Identity = tuple[int, int, int]
+
 
 class SocketFileError(ResquedError):
     """Raised when the control socket cannot be made there; names the path, and says why."""
@@ -46,17 +49,25 @@ class SocketFile:
     has left is replaced; one at which somebody listens is not.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, private_folder: str | None = None) -> None:
+        """``private_folder`` is where it stands, if that is to be this user's alone."""
         # Absolute, but with its links: the working directory may be another one when it is removed.
         self._path = os.path.abspath(path)
+        self._private_folder = private_folder
         self._socket: socket.socket | None = None
+        self._identity: Identity | None = None  #: of the file, as it was last found; None: not yet
 
     @classmethod
-    def adopt(cls, path: str, descriptor: int) -> Self:
+    def adopt(cls, path: str, descriptor: int, private_folder: str | None = None) -> Self:
         """Return the socket as it was held before an exec; entering it changes nothing."""
-        file = cls(path)
+        file = cls(path, private_folder)
         file._socket = socket.socket(fileno=descriptor)
         return file
+
+    @property
+    def private_folder(self) -> str | None:
+        """The folder that only this user may enter; None: it was told where to be."""
+        return self._private_folder
 
     @property
     def holding(self) -> tuple[str, int] | None:
@@ -71,6 +82,32 @@ class SocketFile:
             except OSError as error:
                 raise self._error(error.strerror or str(error)) from error
         return self
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether its name leads to it. One look at the file, unless that has changed."""
+        try:
+            found = _identity(self._path)
+            if found != self._identity and self._listens_there():
+                self._identity = found  # it was given another mode, say
+        except OSError:
+            return False
+        return found == self._identity
+
+    def renew(self) -> None:
+        """Make the file anew, where it has gone; as at the start, what is another's is left alone.
+
+        The descriptor that is held keeps its number, and is one of the new socket from then on.
+        Raises SocketFileError or place.PlaceError, having changed nothing.
+        """
+        assert self._socket is not None
+        try:
+            if self._private_folder is not None:
+                place.make_private(self._private_folder)
+            with self._take() as made:
+                os.dup2(made.fileno(), self._socket.fileno(), inheritable=False)
+        except OSError as error:
+            raise self._error(error.strerror or str(error)) from error
 
     def __exit__(
         self,
@@ -97,7 +134,17 @@ class SocketFile:
         """Listen, where by then nothing else stands. Raises SocketFileError, and OSError."""
         with self._alone():
             self._clear()
+            self._identity = None
             return _listen(self._path)
+
+    def _listens_there(self) -> bool:
+        """Find out by connecting whether it is this process that does. Raises OSError.
+
+        Where it cannot be told who does, a file that nothing was known of is taken for ours.
+        """
+        listener = listener_at(self._path)
+        is_in_doubt = self._identity is None or sys.platform != "linux"
+        return listener == os.getpid() or (listener == 0 and is_in_doubt)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -140,7 +187,7 @@ def in_runtime_folder(folder: str) -> SocketFile:
             SocketFile(path).clear()
         except (OSError, SocketFileError):
             pass  # its master lives, or it is none of ours
-    return SocketFile(place.named_by_pid(folder, os.getpid()))
+    return SocketFile(place.named_by_pid(folder, os.getpid()), folder)
 
 
 def listener_at(path: str) -> int | None:
@@ -185,6 +232,15 @@ def address_of(path: str) -> Iterator[str]:
         yield f"/proc/self/fd/{descriptor}/{name}"
     finally:
         os.close(descriptor)
+
+
+def _identity(path: str) -> Identity:
+    """Return what tells a file from others of its name. Raises OSError.
+
+    With the time of its last change, as the number of a file that was removed is soon another's.
+    """
+    found = os.lstat(path)
+    return found.st_dev, found.st_ino, found.st_ctime_ns
 
 
 def _listen(path: str) -> socket.socket:

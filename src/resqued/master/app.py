@@ -5,11 +5,13 @@ from signal import Signals
 
 from resqued import __version__
 from resqued.clock import Clock
+from resqued.control.socket_file import SocketFile
 from resqued.exit_codes import ExitCode
 from resqued.ipc import messages
 from resqued.master import replace
 from resqued.master.commands import Commands
 from resqued.master.control import Control
+from resqued.master.control_file import ControlFile
 from resqued.master.health import HealthProcess
 from resqued.master.listeners import Listeners
 from resqued.master.options import FirstStart, Options
@@ -39,8 +41,12 @@ class Master:
         clock: Clock,
         report: FirstStart,
         resumed: SavedState | None = None,
+        control: SocketFile | None = None,
     ) -> None:
-        """Prepare to start, or to go on from ``resumed``, what this process was before an exec."""
+        """Prepare to start, or to go on from ``resumed``, what this process was before an exec.
+
+        ``control`` is the file of the socket that the options name.
+        """
         self._options = options
         self._context = context
         self._clock = clock
@@ -57,6 +63,7 @@ class Master:
         self._control = Control(
             options, context.folder, self._commands, self._listeners, self._waiter, clock
         )
+        self._control_file = ControlFile(control, clock, self._control.listen_anew)
         self._service = Service(
             options.manager, self._listeners, self._commands, self._shutdown, clock
         )
@@ -92,6 +99,7 @@ class Master:
         self._watching.watch_missing()
         self._replace_if_wanted()
         self._health.keep()
+        self._control_file.keep()
         self._show_title()
         self._service.tell()
         self._listeners.watch_output()
@@ -103,6 +111,7 @@ class Master:
         may_be_replaced = self._reap()
         self._generations.forget_empty()
         self._service.hear(received)
+        self._control_file.hear(received)
         for number in received:
             self._commands.obey(number)
         self._control.serve(ready)
@@ -125,6 +134,7 @@ class Master:
             self._watching.next_try_in,
             self._commands.next_step_in,
             self._control.next_step_in,
+            self._control_file.due_in,
             self._service.due_in,
             self._health.due_in,
         ]

@@ -82,6 +82,11 @@ class Control:
             self._answer_curious()
             self._server.watch_clients()
 
+    def listen_anew(self) -> None:
+        """Take clients in at what the descriptor leads to by now; see ``ControlFile``."""
+        if self._server is not None and self._options.control_socket is not None:
+            self._server.listen_anew(self._options.control_socket)
+
     def close(self) -> None:
         """Let go of all who are connected."""
         if self._server is not None:

@@ -24,6 +24,7 @@ class Options:
     #: The control socket, likewise; None: there is none.
     control: str | None = None
     control_socket: int | None = None  #: its descriptor
+    control_folder: str | None = None  #: where it stands, if that is to be the user's alone
     #: The descriptor at which health is served over HTTP; None: nowhere.
     health_socket: int | None = None
     manager: Manager | None = None  #: the service manager above; None: there is none

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from resqued.clock import MonotonicClock
 from resqued.control import client as control_client
+from resqued.control.socket_file import SocketFile, listener_at
 from tests.support.control import ask, connected, read_line, workers_of
 from tests.support.daemon import WAITING, WORKERS, Daemon
 from tests.support.forks import in_child
@@ -171,6 +173,57 @@ def test_another_user_cannot_connect(daemon: Daemon):
         return "connected"
 
     assert in_child(try_it) == "refused"
+    assert daemon.stop() == 0
+
+
+def test_a_socket_that_was_deleted(daemon: Daemon):
+    """It is made anew within seconds, at HUP at once; after a re-exec, too; and goes in the end."""
+    daemon.start_working("worker('a')\n", *BY_PIDFILE, count=1)
+    path = wait_for_socket(daemon)
+    path.unlink()
+    wait_for_socket(daemon)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert status(daemon)["master"]["pid"] == daemon.pid
+    daemon.wait_for_log("The control socket was gone, and has been made anew")
+
+    path.unlink()
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_until(path.is_socket, "the socket", seconds=3)
+
+    path.unlink()
+    daemon.signal(signal.SIGUSR1)
+    daemon.wait_for_log("has taken over from itself")
+    wait_for_socket(daemon)
+    assert status(daemon)["master"]["pid"] == daemon.pid
+    assert daemon.stop() == 0
+    assert not path.exists()
+
+
+def test_a_runtime_folder_that_was_deleted(daemon: Daemon):
+    """As by the end of a session; when there is one again, the socket is there again."""
+    daemon.start_working("worker('a')\n", count=1)
+    path = daemon.folder / "run" / "resqued" / f"{daemon.pid}.sock"
+    assert ask(path, "status")["ok"]
+    shutil.rmtree(daemon.folder / "run")
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_for_log("control socket is gone, trying again: .*No such file or directory")
+    (daemon.folder / "run").mkdir()
+    daemon.wait_until(path.is_socket, "the socket")
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert ask(path, "status")["ok"]
+    assert daemon.stop() == 0
+
+
+def test_a_place_that_another_has_taken(daemon: Daemon):
+    """It is said, and left alone, as long as somebody listens there."""
+    daemon.start_working("worker('a')\n", *BY_PIDFILE, count=1)
+    path = wait_for_socket(daemon)
+    with SocketFile(str(daemon.folder / "b.sock")):
+        (daemon.folder / "b.sock").rename(path)
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for_log(f"trying again: control socket .* is held .*pid {os.getpid()}")
+        assert listener_at(str(path)) == os.getpid()
+    daemon.wait_until(lambda: listener_at(str(path)) == daemon.pid, "the socket of its own")
     assert daemon.stop() == 0
 
 

@@ -345,3 +345,22 @@ def test_no_descriptor_is_left(
 
 def _refuse(_descriptor: int) -> None:
     raise OSError(24, "Too many open files")
+
+
+def test_another_socket_in_the_place_of_the_first(loop: Loop):
+    """New clients come in by it; who is connected stays."""
+    former = loop.client()
+    loop.turn()
+    loop.path.unlink()
+    loop.file.renew()
+    assert loop.file.holding is not None
+
+    loop.server.listen_anew(loop.file.holding[1])
+
+    for client in (former, loop.client()):
+        with client:
+            client.sendall(b'{"v":1,"verb":"hello"}\n')
+            loop.turn()
+            assert json.loads(client.recv(4096))["said"] == "hello"
+    loop.turn()
+    assert loop.is_idle()

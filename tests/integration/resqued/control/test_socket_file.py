@@ -1,11 +1,13 @@
 import os
 import pathlib
+import shutil
 import signal
 import socket
 
 import pytest
 
 from resqued.control import socket_file
+from resqued.control.place import PlaceError
 from resqued.control.socket_file import SocketFile, SocketFileError, SocketHeldError
 from tests.support.forks import in_child, wait_for_end
 
@@ -215,6 +217,81 @@ def test_it_is_handed_over(path: pathlib.Path):
         assert second.holding is not None
         assert socket_file.listener_at(name) == os.getpid()
     assert not path.exists()
+
+
+def test_it_knows_whether_its_name_leads_to_it(path: pathlib.Path):
+    """Not if the file is gone, or is another's, even if that has the same number."""
+    with SocketFile(str(path)) as file:
+        assert file.is_in_place
+        path.chmod(0o660)
+        assert file.is_in_place
+        path.rename(path.with_suffix(".old"))
+        assert not file.is_in_place
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(str(path))
+            assert not file.is_in_place
+        path.unlink()
+        path.with_suffix(".old").rename(path)
+        assert file.is_in_place
+        assert file.holding is not None
+        again = SocketFile.adopt(str(path), os.dup(file.holding[1]))
+        assert again.is_in_place
+        path.unlink()
+        assert not again.is_in_place
+        again._socket.close()  # type: ignore[union-attr] # it was only looked at
+
+
+def test_it_is_made_anew(path: pathlib.Path):
+    """As it was, and with the same descriptor; also where a dead process has left a file."""
+    with SocketFile(str(path)) as file:
+        before = file.holding
+        assert before is not None
+        for spoil in (path.unlink, lambda: (path.unlink(), leave_stale(path))):
+            spoil()
+            assert not file.is_in_place
+
+            file.renew()
+
+            assert file.is_in_place
+            assert file.holding == before
+            assert not os.get_inheritable(before[1])
+            assert path.stat().st_mode & 0o7777 == 0o600
+            assert socket_file.listener_at(str(path)) == os.getpid()
+            assert [p.name for p in path.parent.iterdir()] == [path.name]
+    assert list(path.parent.iterdir()) == []
+
+
+def test_the_place_of_another_is_not_taken(path: pathlib.Path):
+    """Nor is a file removed that is no socket; both are said, and nothing has changed."""
+    with SocketFile(str(path)) as file:
+        path.unlink()
+        with SocketFile(str(path)), pytest.raises(SocketHeldError):
+            file.renew()
+        path.write_text("mine")
+        with pytest.raises(SocketFileError, match="a file that is no socket"):
+            file.renew()
+        assert path.read_text() == "mine"
+
+
+def test_the_runtime_folder_is_made_anew_as_well(tmp_path: pathlib.Path):
+    """The end of a session takes it away; it is as private as before, or is not used."""
+    folder = tmp_path / "run" / "resqued"
+    folder.parent.mkdir()
+    with socket_file.in_runtime_folder(str(folder)) as file:
+        assert file.private_folder == str(folder)
+        shutil.rmtree(folder.parent)
+        assert not file.is_in_place
+        with pytest.raises(PlaceError, match="No such file"):
+            file.renew()
+        folder.mkdir(mode=0o755, parents=True)
+        with pytest.raises(PlaceError, match="others may enter it"):
+            file.renew()
+        folder.rmdir()
+
+        file.renew()
+
+        assert file.is_in_place
+        assert folder.stat().st_mode & 0o777 == 0o700
 
 
 def test_dead_masters_in_the_runtime_folder(tmp_path: pathlib.Path):

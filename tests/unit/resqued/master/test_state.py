@@ -60,6 +60,7 @@ STATE = SavedState(
         pidfile_lock=8,
         control="/run/c",
         control_socket=9,
+        control_folder="/run/resqued",
         manager=Manager("/run/notify", 2.5, wants_pid=True),
     ),
     program="/usr/bin/python",
@@ -93,7 +94,7 @@ def test_a_state_of_a_master_before_the_control_socket():
     content = json.loads(STATE.encode())
     for name in ("listener_ends", "reloads"):
         del content[name]
-    for name in ("control", "control_socket"):
+    for name in ("control", "control_socket", "control_folder"):
         del content["options"][name]
     for generation in content["generations"]:
         for name in ("version", "app_version", "holes", "pools"):
