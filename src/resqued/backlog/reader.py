@@ -50,16 +50,17 @@ class BacklogReader:
             self._client.close()
 
     def _read(self, client: "Resque", failures: int) -> Backlog:
-        queues = client.sample_queues(1)
-        heads = {name: q.elements[0].raw if q.elements else None for name, q in queues.items()}
-        ages = self._ages.look(heads)
+        from resque.store.heads import heads  # noqa: PLC0415 - likewise
+
+        found = heads(client.server, client.keys)
+        ages = self._ages.look({name: head.mark for name, head in found.items()})
         has_records = self._place is None or bool(self._place.failures)
         return Backlog(
             server=str(client.server.address),
             namespace=client.keys.namespace,
             queues=tuple(
-                QueueDepth(name=name, depth=queue.size, head_age=ages[name])
-                for name, queue in queues.items()
+                QueueDepth(name=name, depth=head.size or 0, head_age=ages[name])
+                for name, head in found.items()
             ),
             failed=client.failure_count() if has_records else None,
             failures=tuple(map(_failed_job, client.failures.page(0, failures)))

@@ -63,6 +63,19 @@ def test_it_shows_depths_ages_and_failures(valkey: ValkeyServer, client: Resque,
     )
 
 
+def test_large_jobs_stay_on_the_server(valkey: ValkeyServer, client: Resque, namespace: str):
+    """Their ages are known all the same; whoever looks every second does not carry them along."""
+    clock = HandTurnedClock()
+    client.push("a", {"class": "Send", "args": ["x" * 5_000_000]})
+    reader = BacklogReader(QueueServer(valkey.url, namespace, "redis"), clock)
+    before = _bytes_sent(client)
+    reader.read()
+    clock.turn(7)
+    assert reader.read().queues == (QueueDepth(name="a", depth=1, head_age=7.0),)
+    reader.close()
+    assert _bytes_sent(client) - before < 100_000
+
+
 def test_failures_may_be_in_lists_of_their_own(valkey: ValkeyServer, namespace: str):
     """As the pool's backend has them; of one without records nothing is said."""
     make = backend_named("redis_multi_queue")
@@ -110,6 +123,11 @@ def test_a_wrong_address_is_named_without_its_password():
     with pytest.raises(BacklogError, match="port") as caught:
         reader.read()
     assert "secret" not in str(caught.value)
+
+
+def _bytes_sent(client: Resque) -> int:
+    text = client.server.call("INFO", "stats")
+    return int(text.partition(b"total_net_output_bytes:")[2].split(b"\r\n", 1)[0])
 
 
 def _record(**fields: str) -> str:
