@@ -34,8 +34,10 @@ class Backlog:
     server: str  #: its address, without the password
     namespace: str
     queues: tuple[QueueDepth, ...]  #: by name
-    failed: int | None  #: failure records in all; None: they are not on this server
+    failed: int | None  #: failure records in all; None: they are not on this server, or unreadable
     failures: tuple[FailedJob, ...]  #: the newest first, no more than were asked for
+    #: Keys that somebody has made of another type than they are to be; nothing is known of these.
+    unreadable: tuple[str, ...] = ()
 
 
 class BacklogError(ResquedError):

@@ -1,6 +1,7 @@
 """Ask the server what waits there, in a process that may wait for it a little."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from resqued.backlog.ages import HeadAges
 from resqued.backlog.model import Backlog, BacklogError, FailedJob, QueueDepth
@@ -10,6 +11,8 @@ from resqued.ipc.messages import QueueServer
 if TYPE_CHECKING:
     from resque.client import Resque
     from resque.failure.entry import FailureEntry
+
+T = TypeVar("T")
 
 #: Seconds until a server that does not answer counts as away.
 PATIENCE = 1.0
@@ -52,21 +55,53 @@ class BacklogReader:
     def _read(self, client: "Resque", failures: int) -> Backlog:
         from resque.store.heads import heads  # noqa: PLC0415 - likewise
 
-        found = heads(client.server, client.keys)
-        ages = self._ages.look({name: head.mark for name, head in found.items()})
-        has_records = self._place is None or bool(self._place.failures)
+        keys = client.keys
+        found = _unless_spoilt(lambda: heads(client.server, keys))
+        readable = {name: head for name, head in (found or {}).items() if head.size is not None}
+        ages = self._ages.look({name: head.mark for name, head in readable.items()})
+        spoilt = [keys.queue(name) for name in found or {} if name not in readable]
+        if found is None:
+            spoilt.append(keys.queues)
+        records = None
+        if self._place is None or self._place.failures:
+            records = _unless_spoilt(lambda: _records(client, failures))
+            if records is None:
+                spoilt.append(_failure_key(client, self._place))
         return Backlog(
             server=str(client.server.address),
-            namespace=client.keys.namespace,
+            namespace=keys.namespace,
             queues=tuple(
                 QueueDepth(name=name, depth=head.size or 0, head_age=ages[name])
-                for name, head in found.items()
+                for name, head in readable.items()
             ),
-            failed=client.failure_count() if has_records else None,
-            failures=tuple(map(_failed_job, client.failures.page(0, failures)))
-            if has_records and failures > 0
-            else (),
+            failed=None if records is None else records[0],
+            failures=() if records is None else records[1],
+            unreadable=tuple(spoilt),
         )
+
+
+def _unless_spoilt(look: Callable[[], T]) -> T | None:
+    """Return what is found; None where somebody has made a key of another type of it."""
+    from resque.errors import ReplyError  # noqa: PLC0415 - likewise
+
+    try:
+        return look()
+    except ReplyError as error:
+        if error.code != "WRONGTYPE":
+            raise
+        return None
+
+
+def _records(client: "Resque", most: int) -> tuple[int, tuple[FailedJob, ...]]:
+    """Return how many failure records there are, and the newest."""
+    count = client.failure_count()
+    return count, tuple(map(_failed_job, client.failures.page(0, most))) if most > 0 else ()
+
+
+def _failure_key(client: "Resque", place: QueueServer | None) -> str:
+    """Return where the failure records begin, or, of several lists, the names of these."""
+    has_several = place is not None and place.failures == "redis_multi_queue"
+    return client.keys.failed_queues if has_several else client.keys.failed
 
 
 def _connect(place: QueueServer | None) -> "Resque":

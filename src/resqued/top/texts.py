@@ -12,6 +12,8 @@ from resqued.top.model import BacklogView, PoolView, Trouble
 from resqued.top.table import cut
 from resqued.wording import duration
 
+#: Keys that are named, of those that cannot be read.
+_MOST_NAMED = 10
 #: What the keys do and the columns mean.
 HELP = """\
 p         pause, or resume
@@ -46,6 +48,10 @@ def header(pool: PoolView, backlog: BacklogView, now: float, width: int) -> list
     if backlog.trouble is not None:
         seen_at = None if backlog.backlog is None else backlog.seen_at
         lines.append(_trouble("No news of the server", backlog.trouble, seen_at, now))
+    elif backlog.backlog is not None and backlog.backlog.unreadable:
+        names = ", ".join(backlog.backlog.unreadable[:_MOST_NAMED])
+        text = f"Of another type than they are to be: {one_line(names, 200)}"
+        lines.append(Text(text, style=WRONG))
     return lines or [Text("Asking the pool", style=MOVING)]
 
 
@@ -67,7 +73,7 @@ def failures_title(view: BacklogView, now: float) -> Text:
     if view.backlog is None:
         return Text("Failures: asking the server", style=MOVING)
     if view.backlog.failed is None:
-        return Text("Failures are not recorded on this server")
+        return Text("Failures are not recorded on this server, or cannot be read")
     count = view.backlog.failed
     shown = len(view.backlog.failures)
     rest = f", the last {shown}" if shown < count else ""

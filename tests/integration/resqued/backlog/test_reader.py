@@ -76,6 +76,27 @@ def test_large_jobs_stay_on_the_server(valkey: ValkeyServer, client: Resque, nam
     assert _bytes_sent(client) - before < 100_000
 
 
+def test_keys_of_another_type(valkey: ValkeyServer, client: Resque, namespace: str):
+    """They are named, and all else is shown."""
+    client.push("a", {"class": "Send", "args": []})
+    client.server.call("SADD", client.keys.queues, "s")
+    client.server.call("SET", client.keys.queue("s"), "x")
+    reader = BacklogReader(QueueServer(valkey.url, namespace, "redis"), HandTurnedClock())
+    found = reader.read(failures=5)
+    assert found.queues == (QueueDepth(name="a", depth=1, head_age=0.0),)
+    assert (found.failed, found.unreadable) == (0, (client.keys.queue("s"),))
+
+    client.server.call("SET", client.keys.failed, "x")
+    found = reader.read(failures=5)
+    assert (len(found.queues), found.failed, found.failures) == (1, None, ())
+    assert found.unreadable == (client.keys.queue("s"), client.keys.failed)
+
+    client.server.call("SET", client.keys.queues, "x")
+    found = reader.read()
+    reader.close()
+    assert (found.queues, found.unreadable) == ((), (client.keys.queues, client.keys.failed))
+
+
 def test_failures_may_be_in_lists_of_their_own(valkey: ValkeyServer, namespace: str):
     """As the pool's backend has them; of one without records nothing is said."""
     make = backend_named("redis_multi_queue")

@@ -156,7 +156,7 @@ def test_failures_that_are_elsewhere():
     """The pool has another backend, which cannot be read from here."""
     view = model.with_backlog(replace(BACKLOG, failed=None, failures=()), 10)
 
-    assert texts.failures_title(view, 11).plain == "Failures are not recorded on this server"
+    assert texts.failures_title(view, 11).plain.startswith("Failures are not recorded on this")
 
 
 def test_a_failure_that_cannot_be_read():
@@ -253,6 +253,7 @@ def everything_named(name: str) -> list[Text]:
         queues=(QueueDepth(name=name, depth=1, head_age=1.0),),
         failed=1,
         failures=(failed,),
+        unreadable=(name, name),
     )
     well = model.with_backlog(backlog, 1)
     away = model.without_backlog(well, name, 2)
@@ -266,6 +267,17 @@ def everything_named(name: str) -> list[Text]:
         found += [layout.line(row) for row in listed]
         found += [Text(line) for row in listed for line in row.detail]
     return found
+
+
+def test_keys_that_are_of_another_type():
+    """They are named above, for as long as they are there."""
+    spoilt = replace(BACKLOG, failed=None, unreadable=("resque:queue:s", "resque:failed"))
+    view = model.with_backlog(spoilt, 1)
+    lines = [line.plain for line in texts.header(PoolView(), view, 1, 80)]
+    assert lines == ["Of another type than they are to be: resque:queue:s, resque:failed"]
+    assert "cannot be read" in texts.failures_title(view, 1).plain
+    view = model.with_backlog(BACKLOG, 2)
+    assert "type" not in texts.header(PoolView(), view, 2, 80)[0].plain
 
 
 def test_hostile_names():
