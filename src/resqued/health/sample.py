@@ -1,6 +1,7 @@
 """What one scrape has found: the master's word, the kernel's of memory, the server's of queues."""
 
 import threading
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,34 +28,59 @@ class Sample:
 
 
 class Sampler:
-    """Takes samples, one at a time; whoever comes meanwhile waits for the one before."""
+    """Takes samples, one at a time, for any number of threads."""
 
     def __init__(self, control: str, clock: Clock) -> None:
         """``control`` is the path of the master's socket."""
         self._control = control
         self._clock = clock
         self._lock = threading.Lock()
+        self._under_way: Future[Sample] | None = None  #: the one that is being taken
         self._place: QueueServer | None = None
         self._reader = BacklogReader(None, clock)
 
     def take(self) -> Sample:
-        """Look at everything; raises nothing, whatever is away."""
+        """Look at everything; raises nothing, whatever is away.
+
+        Whoever comes while a sample is being taken gets that one: a look at a master that hangs
+        takes seconds, and to wait for one after another would take longer than who asks waits.
+        """
         with self._lock:
-            began_at = self._clock.now()
-            try:
-                answer = self._ask("status", figures=True)
-                status, figures = read_pool(answer), read_figures(answer)
-                self._turn_to(read_place(self._ask("server")))
-            except ResquedError:
-                return Sample(seconds=self._clock.now() - began_at)
-            private, backlog = _private(status), self._backlog()
-            return Sample(
-                status=status,
-                figures=figures,
-                private=private,
-                backlog=backlog,
-                seconds=self._clock.now() - began_at,
-            )
+            others = self._under_way
+            if others is None:
+                own = self._under_way = Future()
+        if others is not None:
+            return others.result()
+        try:
+            sample = self._look()
+        except BaseException as error:
+            self._has_ended()
+            own.set_exception(error)
+            raise
+        self._has_ended()
+        own.set_result(sample)
+        return sample
+
+    def _has_ended(self) -> None:
+        with self._lock:
+            self._under_way = None
+
+    def _look(self) -> Sample:
+        began_at = self._clock.now()
+        try:
+            answer = self._ask("status", figures=True)
+            status, figures = read_pool(answer), read_figures(answer)
+            self._turn_to(read_place(self._ask("server")))
+        except ResquedError:
+            return Sample(seconds=self._clock.now() - began_at)
+        private, backlog = _private(status), self._backlog()
+        return Sample(
+            status=status,
+            figures=figures,
+            private=private,
+            backlog=backlog,
+            seconds=self._clock.now() - began_at,
+        )
 
     def _turn_to(self, place: QueueServer | None) -> None:
         """Look at that server from now on, if a worker has told of another one than before.
