@@ -34,7 +34,7 @@ def main(listening_end: int, lifeline_end: int, control: str) -> int:
             return bool(inbox.drain()) or lifeline.has_ended(lifeline_end)
 
         with HealthServer(listening, _pages(control), is_over) as server:
-            server.serve_forever()
+            server.serve()
     return 0
 
 

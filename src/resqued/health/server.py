@@ -1,13 +1,18 @@
 """The HTTP side: which page belongs to a path, and who may hold a connection for how long."""
 
 import logging
+import select
 import socket
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
+
+from resqued.health.reserve import Reserve, Work
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +22,8 @@ PATIENCE = 10.0
 MAX_CLIENTS = 32
 #: Seconds that a new one waits for one of those to be gone, where as many are not yet.
 _FAREWELL = 0.1
+#: Seconds between two looks whether it is over, where no client comes.
+_LOOK = 0.5
 
 TEXT = "text/plain; charset=utf-8"
 
@@ -34,15 +41,16 @@ class Page:
 Author = Callable[[str], Page]
 
 
-class HealthServer(ThreadingHTTPServer):
+class HealthServer(HTTPServer):
     """Serves some pages, each client in a thread; leaves when all have had them, or time."""
-
-    daemon_threads = False  # ``server_close`` waits for them
 
     def __init__(
         self, listening: socket.socket, pages: Mapping[str, Author], is_over: Callable[[], bool]
     ) -> None:
-        """Serve ``pages`` by path at ``listening``, until ``is_over``; asked twice a second."""
+        """Serve ``pages`` by path at ``listening``, until ``is_over``; asked twice a second.
+
+        Raises RuntimeError if no thread can be started.
+        """
         super().__init__(("", 0), Handler, bind_and_activate=False)
         self.socket.close()
         self.socket = listening
@@ -52,16 +60,26 @@ class HealthServer(ThreadingHTTPServer):
         self._clients: dict[socket.socket, None] = {}  #: the oldest first
         #: Who was sent away, and has a thread until the page is made that it is not to get.
         self._sent_away: set[socket.socket] = set()
-        self._is_leaving = False
+        self._reserve = Reserve()
+        self._lacks_threads = False  #: and that was logged
 
-    def service_actions(self) -> None:
-        """Leave when it is over; part of ``serve_forever``."""
-        if not self._is_leaving and self._is_over():
-            self._is_leaving = True
-            threading.Thread(target=self.shutdown, daemon=True).start()  # which waits for this loop
-            end = threading.Timer(PATIENCE, self._send_all_away)
-            end.daemon = True
-            end.start()
+    def serve(self) -> None:
+        """Take clients in until it is over."""
+        while not self._is_over():
+            if select.select((self.socket,), (), (), _LOOK)[0]:
+                self.handle_request()
+
+    def server_close(self) -> None:
+        """Take nobody in any more, and wait for those who are there, for ``PATIENCE`` at most.
+
+        Pages that are being made by then are waited for.
+        """
+        super().server_close()
+        with self._changed:
+            if not self._changed.wait_for(self._is_empty, PATIENCE):
+                self._send_all_away()
+            self._changed.wait_for(self._is_empty)
+        self._reserve.close()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Take a client in, and send another away for it if there are too many.
@@ -75,8 +93,29 @@ class HealthServer(ThreadingHTTPServer):
                     self._send_oldest_away()
                 self._clients[request] = None
         if has_room:
-            super().process_request(request, client_address)
+            self._begin(partial(self._serve_client, request, client_address))
         else:
+            self.shutdown_request(request)
+
+    def _begin(self, work: Work) -> None:
+        """Do it in a thread; where the process may have no more, in the one that it has."""
+        try:
+            start_thread(work)
+        except RuntimeError as error:
+            if not self._lacks_threads:
+                fields = {"event": "health_threads_lacking", "reason": str(error)}
+                log.warning("Clients of --http are served one by one: %s", error, extra=fields)
+            self._lacks_threads = True
+            self._reserve.do(work)
+        else:
+            self._lacks_threads = False
+
+    def _serve_client(self, request: Any, client_address: Any) -> None:
+        try:
+            self.finish_request(request, client_address)
+        except Exception:  # noqa: BLE001 - logged, unless the client is the reason
+            self.handle_error(request, client_address)
+        finally:
             self.shutdown_request(request)
 
     def close_request(self, request: Any) -> None:
@@ -90,10 +129,12 @@ class HealthServer(ThreadingHTTPServer):
     def _has_room(self) -> bool:
         return len(self._sent_away) < MAX_CLIENTS
 
+    def _is_empty(self) -> bool:
+        return not self._clients and not self._sent_away
+
     def _send_all_away(self) -> None:
-        with self._changed:
-            while self._clients:
-                self._send_oldest_away()
+        while self._clients:
+            self._send_oldest_away()
 
     def _send_oldest_away(self) -> None:
         oldest = next(iter(self._clients))
@@ -101,8 +142,13 @@ class HealthServer(ThreadingHTTPServer):
         self._sent_away.add(oldest)
         _cut(oldest)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: who has left in the middle, or was sent away, is no news."""
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - its base's
+        """Log a mistake of ours: who has left in the middle, or was sent away, is no news."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            fields = {"event": "page_failed"}
+            log.exception(  # noqa: LOG004 - called where one is handled
+                "A client of --http could not be served", extra=fields
+            )
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -149,6 +195,11 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(page.body)))
         self.send_header("Cache-Control", "no-store")
         self.end_headers()
+
+
+def start_thread(work: Work) -> None:
+    """Do it in a thread of its own. Raises RuntimeError where the system gives none."""
+    threading.Thread(target=work).start()
 
 
 def _cut(client: socket.socket) -> None:

@@ -22,7 +22,7 @@ def serving(page: Callable[[str], Page]) -> Iterator[tuple[str, int]]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.setblocking(False)
         with HealthServer(listening, {"/page": page}, is_over.is_set) as serves:
-            thread = threading.Thread(target=serves.serve_forever)
+            thread = threading.Thread(target=serves.serve)
             thread.start()
             yield listening.getsockname()
             is_over.set()
@@ -45,7 +45,7 @@ def test_clients_whose_page_takes_long_have_no_threads_without_end():
         may_go.wait(20)
         return Page(b"well\n")
 
-    before = threading.active_count()
+    before = threading.active_count() + 1  # the one in reserve
     with serving(page) as address, ExitStack() as stack:
         clients = []
         for _ in range(2 * MAX_CLIENTS + 3):
@@ -74,6 +74,50 @@ def test_a_server_that_leaves_waits_for_nobody_without_end(monkeypatch: pytest.M
             began = time.monotonic()
         assert time.monotonic() - began < server.Handler.timeout / 2
         assert is_refused(slow)
+
+
+def test_clients_without_threads(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
+    """Where none can be started, they are served all the same, one by one; it is said once."""
+
+    def fail(_work: Callable[[], None]) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with serving(lambda _accept: Page(b"well\n")) as address:
+        for is_short in (True, False, True):
+            with monkeypatch.context() as context, ExitStack() as stack:
+                if is_short:
+                    context.setattr(server, "start_thread", fail)
+                clients = [
+                    stack.enter_context(socket.create_connection(address, timeout=20))
+                    for _ in range(3)
+                ]
+                for client in clients:
+                    client.sendall(REQUEST)
+                for client in clients:
+                    assert client.makefile("rb").read().endswith(b"well\n")
+    events = [getattr(record, "event", None) for record in caplog.records]
+    assert events == ["health_threads_lacking"] * 2
+    assert "can't start new thread" in caplog.text
+
+
+def test_a_mistake_beside_the_pages(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """It ends the connection, and the log says why; a client that has left is no news."""
+    errors: list[Exception] = [ValueError("a mistake of ours"), BrokenPipeError()]
+
+    def fail(_handler: server.Handler) -> None:
+        raise errors.pop(0)
+
+    monkeypatch.setattr(server.Handler, "do_GET", fail)
+    with serving(lambda _accept: Page(b"well\n")) as address:
+        for _ in range(2):
+            with socket.create_connection(address, timeout=20) as client:
+                client.sendall(REQUEST)
+                assert is_refused(client)
+    (record,) = caplog.records
+    assert record.exc_info is not None
+    assert "a mistake of ours" in str(record.exc_info[1])
 
 
 def test_a_page_that_cannot_be_made(caplog: pytest.LogCaptureFixture):
