@@ -48,6 +48,8 @@ class HealthPlace:
         """Return a socket that listens there. Raises HealthPlaceError."""
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         try:
+            # First: create_server puts what the resolver says into an error of the system's.
+            socket.getaddrinfo(self.host, self.port, family, socket.SOCK_STREAM)
             listening = socket.create_server(
                 (self.host, self.port), family=family, backlog=_BACKLOG
             )

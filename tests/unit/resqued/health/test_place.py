@@ -1,3 +1,5 @@
+import socket
+
 import pytest
 
 from resqued.health.place import HealthPlace, HealthPlaceError, place_of
@@ -51,6 +53,10 @@ def test_it_listens(text: str):
 
 
 def test_a_host_that_is_not_there():
-    """One line names it."""
-    with pytest.raises(HealthPlaceError, match=r"cannot serve health at no-such.invalid:1: "):
+    """One line names it, and says in the resolver's words what is wrong with it."""
+    with pytest.raises(socket.gaierror) as told:
+        socket.getaddrinfo("no-such.invalid", 1)
+    with pytest.raises(HealthPlaceError) as caught:
         HealthPlace.parse("no-such.invalid:1").listen()
+    where = "cannot serve health at no-such.invalid:1"
+    assert str(caught.value) == f"{where}: {told.value.strerror}"
