@@ -23,7 +23,9 @@ def ready(health: Health) -> Verdict:
         return Verdict(is_good=False, reason=f"the pool is {health.mode}")
     if health.generation is None or health.configured is None:
         return Verdict(is_good=False, reason="no generation works")
-    count = f"{health.serving} of {health.configured} workers are there"
+    count = f"{min(health.serving, health.configured)} of {health.configured} workers are there"
+    if health.serving > health.configured:
+        count += f", and {health.serving - health.configured} that are to leave"
     return Verdict(health.serving >= _enough(health.configured), count)
 
 

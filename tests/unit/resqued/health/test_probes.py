@@ -38,6 +38,13 @@ def test_a_pool_that_does_not_work_is_not_ready(found: Health, reason: str):
     assert probes.ready(found) == probes.Verdict(is_good=False, reason=reason)
 
 
+def test_workers_that_nobody_asks_for_any_more():
+    """They do not count among those that are; they are named besides."""
+    assert probes.ready(health(1, 5)).reason == "1 of 1 workers are there, and 4 that are to leave"
+    assert probes.ready(health(0, 5)).reason == "0 of 0 workers are there, and 5 that are to leave"
+    assert probes.ready(health(0, 5)).is_good
+
+
 def test_what_has_started_stays_so():
     """Later troubles are others' affair."""
     assert not probes.started(health(generation=None), before=False).is_good
