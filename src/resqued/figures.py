@@ -23,6 +23,10 @@ FAILED: Final = "failed"
 CUT_OFF: Final = "cut_off"
 OUTCOMES: Final = (PERFORMED, FAILED, CUT_OFF)
 
+#: Bytes of the names by which jobs are counted: those of a queue, and of a class.
+MOST_OF_QUEUE: Final = 96
+MOST_OF_JOB: Final = 192
+
 NO_RUNS: Final = (0,) * len(BUCKETS)
 
 
@@ -76,6 +80,11 @@ class Figures:
 
 
 NO_FIGURES: Final = Figures()
+
+
+def cut_name(name: str, most: int) -> bytes:
+    """Return as much of a name as it is counted by; a character at its end may be halved."""
+    return name.encode(errors="replace")[:most]
 
 
 def bucket_of(seconds: float) -> int:

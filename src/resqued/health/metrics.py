@@ -16,7 +16,7 @@ from prometheus_client.metrics_core import (
 
 from resqued.backlog.model import Backlog
 from resqued.control.status import PoolFigures, PoolStatus, WorkerState
-from resqued.figures import OTHERS, OUTCOMES
+from resqued.figures import MOST_OF_QUEUE, OTHERS, OUTCOMES, JobTally, cut_name
 from resqued.health.sample import Sample
 from resqued.health.server import Page
 
@@ -103,8 +103,7 @@ def _of_jobs(figures: PoolFigures) -> Iterator[Metric]:
         "resqued_job_seconds", "How long jobs took", labels=("queue", "job")
     )
     limits = [*map(str, figures.buckets), "+Inf"]
-    for tally in figures.jobs:
-        kind = [_label(tally.queue), _label(tally.job)]
+    for kind, tally in _by_labels(figures.jobs).items():
         for outcome in OUTCOMES:
             jobs.add_metric([*kind, outcome], getattr(tally, outcome))
         if len(tally.runs) == len(limits):
@@ -113,6 +112,15 @@ def _of_jobs(figures: PoolFigures) -> Iterator[Metric]:
             times.add_metric(kind, buckets, tally.seconds)
     yield jobs
     yield times
+
+
+def _by_labels(tallies: Iterable[JobTally]) -> dict[tuple[str, str], JobTally]:
+    """Return what was counted under each pair of labels: one that comes twice spoils the page."""
+    found: dict[tuple[str, str], JobTally] = {}
+    for tally in tallies:
+        kind = (_label(tally.queue), _label(tally.job))
+        found[kind] = found[kind].plus(tally) if kind in found else tally
+    return found
 
 
 def _of_ends(figures: PoolFigures) -> Iterator[Metric]:
@@ -129,14 +137,18 @@ def _of_ends(figures: PoolFigures) -> Iterator[Metric]:
 
 
 def _of_backlog(backlog: Backlog) -> Iterator[Metric]:
-    depths = {_label(queue.name): float(queue.depth) for queue in backlog.queues[:_MOST_QUEUES]}
+    depths: dict[str, float] = {}
+    ages: dict[str, float] = {}
+    for queue in backlog.queues[:_MOST_QUEUES]:
+        name = _queue_label(queue.name)
+        depths[name] = depths.get(name, 0.0) + queue.depth
+        ages[name] = max(ages.get(name, 0.0), queue.head_age or 0.0)
     rest = backlog.queues[_MOST_QUEUES:]
     if rest:
-        depths[OTHERS] = float(sum(queue.depth for queue in rest))
+        depths[OTHERS] = depths.get(OTHERS, 0.0) + sum(queue.depth for queue in rest)
     yield _labelled(("queue_jobs", "Jobs that wait", "queue"), depths)
     yield _labelled(
-        ("queue_oldest_seconds", "For how long, at least, the first job has waited", "queue"),
-        {_label(q.name): q.head_age or 0.0 for q in backlog.queues[:_MOST_QUEUES]},
+        ("queue_oldest_seconds", "For how long, at least, the first job has waited", "queue"), ages
     )
     if backlog.failed is not None:
         yield _gauge("failure_records", "Failure records on the server", backlog.failed)
@@ -165,6 +177,13 @@ def _labelled(what: tuple[str, str, str], values: dict[str, float]) -> Metric:
     return family
 
 
+def _queue_label(name: str) -> str:
+    """Return the label that a queue's jobs are counted under, too, so that both can be joined."""
+    return _label(cut_name(name, MOST_OF_QUEUE).decode(errors="replace"))
+
+
 def _label(text: str) -> str:
-    """Return a text that any encoding takes."""
-    return text.encode(errors="backslashreplace").decode()
+    """Return a text with everything unprintable escaped: it is shown on terminals as well."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )

@@ -8,14 +8,23 @@ job in one of its numbers already, and not yet in another.
 import mmap
 from math import isfinite
 
-from resqued.figures import BUCKETS, OTHERS, OUTCOMES, JobTally, bucket_of
+from resqued.figures import (
+    BUCKETS,
+    MOST_OF_JOB,
+    MOST_OF_QUEUE,
+    OTHERS,
+    OUTCOMES,
+    JobTally,
+    bucket_of,
+    cut_name,
+)
 
 _WORD = 8
 
 #: Pairs of queue and class for which there is room; the first row is that of all others.
 _ROWS = 64
 #: Bytes of the names.
-_QUEUE, _JOB = 96, 192
+_QUEUE, _JOB = MOST_OF_QUEUE, MOST_OF_JOB
 #: What stands where in a row, in words: the lengths of the names, the names, the counts of the
 #: outcomes, those of the run times, and the sum of these.
 _NAMES = 2
@@ -85,7 +94,7 @@ class Ledger:
 
     def _row_of(self, queue: str, job: str) -> int:
         """Return the row of a kind, a new one if need be."""
-        names = (_cut(queue, _QUEUE), _cut(job, _JOB))
+        names = (cut_name(queue, _QUEUE), cut_name(job, _JOB))
         # A process of its jobs may have made rows since this one looked.
         used = min(self._words[_USED], _ROWS)
         rows = range(_FIRST + _ROW, _FIRST + used * _ROW, _ROW)
@@ -130,7 +139,3 @@ class Ledger:
         start = (row + _NAMES) * _WORD
         self._memory[start : start + len(queue)] = queue
         self._memory[start + _QUEUE : start + _QUEUE + len(job)] = job
-
-
-def _cut(text: str, most: int) -> bytes:
-    return text.encode(errors="replace")[:most]

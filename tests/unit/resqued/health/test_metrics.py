@@ -16,6 +16,7 @@ from resqued.control.status import (
 from resqued.figures import BUCKETS, OTHERS, EndTally, JobTally
 from resqued.health.metrics import Metrics
 from resqued.health.sample import Sample
+from resqued.worker.ledger import Ledger
 
 
 def worker(state: str, slot: int = 0) -> WorkerStatus:
@@ -133,6 +134,31 @@ def test_names_are_what_they_are(name: str):
     found = page(Sample(status=STATUS, figures=figures(tally), backlog=backlog(queue)))
     assert found["resqued_up",] == 1
     assert [value for key, value in found.items() if key[0] == "resqued_queue_jobs"] == [5]
+
+
+@pytest.mark.parametrize("name", ["x" * 500, "é" * 100, "x" + "é" * 100, "a\x1b\0\nb", "\u202e"])
+def test_a_queue_has_one_label_everywhere(name: str):
+    """What counts jobs cuts its name; what tells of what waits does so as well, so they join."""
+    ledger = Ledger()
+    ledger.begin()
+    ledger.end(name, name, "performed", 1.0)
+    (tally,) = ledger.read()
+    ledger.close()
+    queue = QueueDepth(name=name, depth=5, head_age=3.0)
+    found = page(Sample(figures=figures(tally), backlog=backlog(queue)))
+    labels = {key[-1] for key in found if "queue" in key[0] or key[0] == "resqued_jobs_total"}
+    assert len(labels) == 1
+    assert labels.pop().isprintable()
+
+
+def test_queues_with_one_label():
+    """Those that differ after its end only count together."""
+    queues = [
+        QueueDepth(name="x" * 96 + end, depth=2, head_age=age) for end, age in (("a", 1), ("b", 3))
+    ]
+    found = page(Sample(backlog=backlog(*queues)))
+    assert found["resqued_queue_jobs", "x" * 96] == 4
+    assert found["resqued_queue_oldest_seconds", "x" * 96] == 3
 
 
 @pytest.mark.parametrize(
