@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 
+from resqued.cli.columns import to_left, to_right, width_of
 from resqued.process.memory import Memory
 
 _MB = 2**20
@@ -111,7 +112,7 @@ def _mb(size: int) -> str:
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Yield a line for each row: names to the left, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(width_of, column)) for column in zip(*rows, strict=True)]
     for name, *numbers in rows:
-        cells = [number.rjust(width) for number, width in zip(numbers, widths[1:], strict=True)]
-        yield "  ".join([name.ljust(widths[0]), *cells])
+        cells = [to_right(number, width) for number, width in zip(numbers, widths[1:], strict=True)]
+        yield "  ".join([to_left(name, widths[0]), *cells])

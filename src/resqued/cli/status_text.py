@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from resqued import wording
+from resqued.cli.columns import to_left, to_right, width_of
 from resqued.config.display import one_line
 from resqued.control.status import (
     GenerationStatus,
@@ -59,11 +60,11 @@ def _table(
     if not generation.workers:
         return
     rows = [_HEADERS, *(_row(worker, memory) for worker in generation.workers)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(width_of, column)) for column in zip(*rows, strict=True)]
     colours = [_BOLD, *(_COLOURS.get(worker.state, "") for worker in generation.workers)]
     for row, colour in zip(rows, colours, strict=True):
         cells = [
-            cell.rjust(width) if number in _RIGHT else cell.ljust(width)
+            to_right(cell, width) if number in _RIGHT else to_left(cell, width)
             for number, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         if colour:

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+from rich.cells import cell_len
 
 from resqued import wording
 from resqued.cli import status_text
@@ -72,6 +73,18 @@ def test_a_pool():
         "",
         "Last reload 1, 1m26s ago: generation 2 has taken over after 0.9s",
     ]
+
+
+def test_columns_of_wide_characters():
+    """They stand under each other all the same."""
+    wide = replace(BUSY, queues=("日本語", "mail"))
+    status = replace(STATUS, generations=(replace(GENERATION, workers=(wide, GONE)),))
+    table = status_text.as_text(status, MEMORY, coloured=False).splitlines()[3:6]
+
+    assert [
+        cell_len(line[: line.index(word)])
+        for line, word in zip(table, ("STATE", "busy", "backoff"), strict=True)
+    ] == [19] * 3
 
 
 def test_colours_are_only_added():
