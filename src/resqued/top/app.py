@@ -136,6 +136,8 @@ class Top(App[int]):
 
     def on_pool_news(self, news: PoolNews) -> None:
         """Show what has become of the pool."""
+        if self._pool.trouble is not None and news.view.trouble is None:
+            self._notice.withdraw()  # that an order has not reached the master is what it may say
         self._pool = news.view
         self._show_header()
         self._worker_list.put(rows.worker_rows(news.view))

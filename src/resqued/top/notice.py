@@ -18,14 +18,21 @@ class Notice(Static):
     def __init__(self) -> None:
         super().__init__(markup=False)
         self._end: Timer | None = None
+        self._is_wrong = False  #: what was said last
 
     def say(self, text: str, *, is_wrong: bool) -> None:
         """Show a text, which its maker has escaped, in the place of what was shown before."""
         self.update(Text(text, style=WRONG if is_wrong else WELL))
         self.display = True
+        self._is_wrong = is_wrong
         if self._end is not None:
             self._end.stop()
         self._end = self.set_timer(_SHOWN_FOR, self._hide)
+
+    def withdraw(self) -> None:
+        """Show no more what was wrong, which it is no longer; anything else stays."""
+        if self._is_wrong:
+            self._hide()
 
     def _hide(self) -> None:
         self.display = False

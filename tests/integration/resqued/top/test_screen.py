@@ -5,6 +5,7 @@ import pytest
 
 from resqued.backlog.model import FailedJob, QueueDepth
 from resqued.errors import ResquedError
+from resqued.top import notice
 from tests.support.pool_status import MASTER, generation, pool, pool_of, worker
 from tests.support.top import BACKLOG, Driven, ToldMaster, ToldReader, drive, top
 
@@ -416,6 +417,23 @@ def test_keys_are_taken_while_the_master_hangs():
         await view.press("escape")
         is_over = True
         await view.wait_for("4260")
+
+    drive(top(master), steps)
+
+
+def test_an_order_without_a_master(monkeypatch: pytest.MonkeyPatch):
+    """That it has failed is told until the master is back, however soon that is."""
+    monkeypatch.setattr(notice, "_SHOWN_FOR", 1000.0)
+    master = ToldMaster()
+
+    async def steps(view: Driven) -> None:
+        await view.wait_for("4260")
+        status, master.status = master.status, None
+        await view.wait_for("No news of the pool")
+        await view.press("r", "y")
+        await view.wait_until(lambda: view.text.count("no resqued runs") == 2, "the notice")
+        master.status = status
+        await view.wait_until(lambda: "no resqued runs" not in view.text, "its end")
 
     drive(top(master), steps)
 
