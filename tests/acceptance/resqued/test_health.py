@@ -210,6 +210,18 @@ def test_a_master_that_hangs_does_not_live(daemon: Daemon):
     assert daemon.stop() == 0
 
 
+def test_a_control_socket_that_was_deleted(daemon: Daemon):
+    """Until the master has made it anew, nothing is known; then the pool lives again."""
+    daemon.start_working("worker('a')\n", *ANY_PORT, count=1)
+    site = Site(daemon)
+    site.wait_for("/livez", 200)
+    (daemon.folder / "a.sock").unlink()
+    site.wait_for("/livez", 200)
+    assert site.metrics()[("resqued_up",)] == 1
+    assert daemon.run("status", "-p", "a.pid").returncode == 0
+    assert daemon.stop() == 0
+
+
 # --- the process
 
 
