@@ -17,9 +17,6 @@ from resqued.process.waiter import Waiter
 from resqued.worker.child import WorkerTask, run_worker
 from resqued.worker.gate import Gate, Ticket
 
-#: A worker looks at the lifeline when it is through its gate, and none of these ever is.
-_NO_LIFELINE = -1
-
 
 class Rehearsal:
     """Stands where a listener would stand, for a process that asks for it in place of a master.
@@ -99,7 +96,7 @@ class Rehearsal:
                 spec=spec,
                 config=config,
                 ticket=ticket,
-                lifeline=_NO_LIFELINE,
+                lifeline=None,
                 file_limit=self._order.file_limit,
                 is_canary=True,
                 follow_log=_nothing,

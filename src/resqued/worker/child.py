@@ -33,7 +33,7 @@ class WorkerTask:
     spec: WorkerSpec
     config: Config
     ticket: Ticket
-    lifeline: int  #: ends when the master does
+    lifeline: int | None  #: ends when the master does; None: there is none, as nobody will work
     file_limit: int  #: how many open files it may have
     is_canary: bool  #: whether it is to prove its generation first
     follow_log: Callable[[], None]  #: lets what is printed follow a log file that was moved
@@ -61,7 +61,8 @@ def run_worker(task: WorkerTask) -> int:
     starting = f"resque-{__version__}: Starting"
     set_title(f"resqued-{__version__} canary" if task.is_canary else starting)
     dump.answer()  # first of all: it is what hangs that somebody wants to look at
-    lifeline_end = lifeline.own_end(task.lifeline)  # a hook may change the user
+    # Before the hooks, which may change the user.
+    lifeline_end = None if task.lifeline is None else lifeline.own_end(task.lifeline)
     worker = _build(task)
     if worker is None:
         return ExitCode.FAILED
