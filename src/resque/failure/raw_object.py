@@ -8,6 +8,7 @@ from typing import Any
 
 from resque.payload import json_kind
 
+_TOO_DEEP = "it is nested too deeply"
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
@@ -32,7 +33,7 @@ def read_object(raw: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"it is not JSON: {error}") from None
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise ValueError(_TOO_DEEP) from None
     if not isinstance(value, dict):
         raise ValueError(f"it is a JSON {json_kind(value)}, not an object")  # noqa: TRY004
     return value
@@ -47,8 +48,11 @@ class RawObject:
     @classmethod
     def parse(cls, raw: bytes) -> "RawObject":
         """Read an object; raises as ``read_object``."""
-        read_object(raw)  # which goes deeper than what follows, into nesting and our own calls
-        return cls(tuple(_members(_decode(raw))))
+        read_object(raw)
+        try:
+            return cls(tuple(_members(_decode(raw))))
+        except RecursionError:  # just here: how deep one may go depends on how one came here
+            raise ValueError(_TOO_DEEP) from None
 
     def get(self, key: str) -> Any:
         """Return a value; None if it is null or missing."""
