@@ -460,6 +460,13 @@ def test_a_listener_for_other_workers_loads_no_resque():
     assert "resqued.master" not in parts(modules)
 
 
+def test_what_forks_for_each_job_loads_nothing_that_each_fork_pays_for():
+    """Modules that do something of their own in every forked child, or map many libraries."""
+    modules = loaded_by("import resqued.cli.listener, resqued.listener.app, resque.worker")
+
+    assert not {"random", "asyncio", "concurrent.futures", "ssl", "uuid"} & modules
+
+
 def test_the_names_of_a_config_file_load_only_themselves():
     """Editors and type checkers import them outside a daemon."""
     assert parts(loaded_by("import resqued.config")) <= {

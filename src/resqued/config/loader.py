@@ -10,22 +10,15 @@ from resqued.config.display import describe
 from resqued.config.errors import ConfigError
 from resqued.config.model import Config
 from resqued.config.places import Places
-from resqued.config.pools import Shuffle
+from resqued.config.pools import Shuffle, at_random
 from resqued.config.recorder import Recorder, recording
 from resqued.config.source import Source, read_source
-
-
-def _shuffle(items: list[str]) -> None:
-    # Imported where it is wanted: whoever has random loaded pays 0.1 ms for it in every fork.
-    import random  # noqa: PLC0415
-
-    random.shuffle(items)
 
 
 def load(
     paths: Sequence[str],
     *,
-    shuffle: Shuffle = _shuffle,
+    shuffle: Shuffle = at_random,
     modules: set[str] | None = None,
 ) -> Config:
     """Run the files in order, as one configuration, and return what they ask for.

@@ -1,7 +1,6 @@
 """The listener's workers: fill the slots, let the built ones through, notice who has left."""
 
 import logging
-import random
 from dataclasses import replace
 from signal import Signals
 from typing import Protocol
@@ -9,7 +8,7 @@ from typing import Protocol
 from resqued.clock import Clock
 from resqued.config.hooks import run_hooks
 from resqued.config.model import Config, WorkerSpec
-from resqued.config.pools import expand
+from resqued.config.pools import at_random, expand
 from resqued.figures import Figures
 from resqued.ipc import messages
 from resqued.ipc.channel import Channel
@@ -186,7 +185,7 @@ class Workers:
         pool = self._pools.get(name)
         if pool is None or self._is_closing:
             return
-        wanted = expand(replace(pool, size=size), random.shuffle)
+        wanted = expand(replace(pool, size=size), at_random)
         missing = scaling.fit((s for s in self._slots if s.spec.pool == name), wanted)
         first = len(self._slots)
         self._slots += [WorkerSlot(n, spec, self._clock) for n, spec in enumerate(missing, first)]
