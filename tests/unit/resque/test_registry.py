@@ -135,7 +135,7 @@ def test_a_keyword_of_a_gap_beside_one_that_was_not_given(job, recorder):
         (required, (1, 2), {"c": 3}, "unexpected keyword argument 'c'"),
         (required, (1,), {"a": 1, "b": 2}, "multiple values for argument 'a'"),
         (nothing, (1,), {}, "too many positional arguments"),
-        (positional_only, (), {"a": 1}, "'a' parameter is positional only"),
+        (positional_only, (), {"a": 1}, "'a' parameter is positional only|positional-only.*: 'a'"),
         (keyword_only, (1,), {"key": 5}, "^x: key can only be passed by keyword"),
         (keyword_only_required, (1,), {"key": 5}, "^x: key can only be passed by keyword"),
         (keyword_only_required, (1,), {}, "missing a required.*argument: 'key'"),
