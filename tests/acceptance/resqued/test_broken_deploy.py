@@ -35,7 +35,7 @@ DEPLOYS = {
     "before_fork that calls sys.exit": (
         f"import sys\n@before_fork\ndef load():\n    sys.exit('no schema')\n{POOL}",
         (
-            rf"before_fork failed\n{FROM_HERE}4, in load\n    sys\.exit.*\n(?: +\^+\n)?"
+            rf"before_fork failed\n{FROM_HERE}4, in load\n    sys\.exit.*\n(?: +[~^]+\n)?"
             r"SystemExit: no schema"
         ),
     ),
@@ -72,7 +72,7 @@ DEPLOYS = {
         f"import sys\n@after_fork\ndef connect():\n    sys.exit()\n{WORKERS}{POOL}",
         (
             rf"A worker for tasks cannot start\n{FROM_HERE}4, in connect\n    sys\.exit.*\n"
-            r"(?: +\^+\n)?SystemExit"
+            r"(?: +[~^]+\n)?SystemExit"
         ),
     ),
     "after_fork that hangs": (

@@ -60,6 +60,8 @@ def stubborn(number):
             note("interrupted", os.getpid(), os.getppid())
 """
 
+#: The pool by its name: others may run beside it.
+PIDFILE = ("--pidfile", "resqued.pid")
 #: Seconds from a worker's death until its job is seen to.
 SOON = 1.0
 
@@ -72,11 +74,12 @@ class Pool:
         self.server = server
         self.client = client
 
-    def start(self, count: int, options: str = "") -> None:
+    def start(self, count: int, options: str = "", *arguments: str) -> None:
         """Start, and wait until all workers wait for jobs."""
         self.daemon.write("myapp.py", JOBS + STUBBORN)
         self.daemon.start(
             f"import myapp\nworker_pool({count}, 'q', interval=0.05{options})\n",
+            *arguments,
             environment={"REDIS_URL": self.server.url},
         )
         self.daemon.wait_for_workers(count)
@@ -275,13 +278,13 @@ def test_a_reload_while_the_server_is_away(lasting_pool: Pool, policy: str):
     """A job that ends meanwhile has its worker stay until that is known: it is done once."""
     pool = lasting_pool
     pool.daemon.customize("resque.worker.patience", LAST_TRIES=0.2)
-    pool.start(2, f', on_worker_death="{policy}"')
+    pool.start(2, f', on_worker_death="{policy}"', *PIDFILE)
     pool.client.enqueue_to("q", "Wait", 7)
     ((_, worker),) = pool.begun("7")
     (idle,) = (other for other in pool.daemon.tree().workers if other.pid != worker.pid)
     pool.server.stop()
     pool.daemon.write("finish", "")
-    reload = pool.daemon.run("reload", "--wait", "--timeout", "1")
+    reload = pool.daemon.run("reload", "--wait", "--timeout", "1", *PIDFILE)
     assert reload.returncode == ExitCode.STILL_RUNNING
     pool.daemon.wait_for_log("Listener #2 .* runs")
     pool.daemon.wait_for_log("Staying until the server is well")
