@@ -24,6 +24,7 @@ from resqued.listener import workers as listener_workers
 from resqued.listener.boot import BootError
 from resqued.master import app as master_app
 from resqued.master import commands as master_commands
+from resqued.master import launcher as master_launcher
 from resqued.master import listeners as master_listeners
 from resqued.master import watching as master_watching
 from resqued.process.reaper import ExitStatus
@@ -619,12 +620,12 @@ def _seams(world: World) -> list[tuple[Any, str, Any]]:
         (master_app, "Waiter", waiter),
         (master_app, "SignalInbox", inbox),
         (master_app, "set_title", _nothing),
-        (master_listeners, "Channel", SimpleNamespace(pair=world.channel_pair)),
-        (master_listeners, "Lifeline", lambda *_: SimpleNamespace(reader=0, close=_nothing)),
-        (master_listeners, "limits", limits),
+        (master_launcher, "Channel", SimpleNamespace(pair=world.channel_pair)),
+        (master_launcher, "spawn_interpreter", world.spawn),
+        (master_launcher, "Lifeline", lambda *_: SimpleNamespace(reader=0, close=_nothing)),
+        (master_launcher, "limits", limits),
         (master_watching, "limits", limits),
         (master_watching, "ProcessWatch", world.watch),
-        (master_listeners, "spawn_interpreter", world.spawn),
         (master_listeners, "reap_all", world.reap_children),
         (master_listeners, "signals", sender),
         (master_commands, "signals", sender),

@@ -56,6 +56,7 @@ class Master:
         self._listeners = Listeners(options, context, clock, report, self._waiter, resumed)
         self._generations = self._listeners.generations
         self._watching = self._listeners.watching
+        self._launcher = self._listeners.launcher
         self._pool = Pool(self._generations, clock)
         self._steering = Steering(self._listeners, self._pool, clock)
         self._shutdown = Shutdown(clock)
@@ -67,7 +68,7 @@ class Master:
         self._service = Service(
             options.manager, self._listeners, self._commands, self._shutdown, clock
         )
-        self._health = HealthProcess(options, context, self._listeners.lifeline.reader, clock)
+        self._health = HealthProcess(options, context, self._launcher.lifeline.reader, clock)
         self._replacement: Replacement | None = None
         self._title = ""
 
@@ -87,7 +88,7 @@ class Master:
         self._control.close()
         self._waiter.close()
         self._listeners.close()
-        if self._listeners.has_given_up:
+        if self._listeners.verdicts.has_given_up:
             return ExitCode.FAILED
         log.info("resqued ends", extra={"event": "master_ended"})
         return ExitCode.OK
@@ -120,7 +121,7 @@ class Master:
 
     @property
     def _is_done(self) -> bool:
-        if self._listeners.has_given_up:
+        if self._listeners.verdicts.has_given_up:
             return True
         return self._shutdown.is_asked_for and (
             self._options.fast_exit or self._generations.is_empty
@@ -170,7 +171,7 @@ class Master:
         """
         if self._replacement is not None:
             self._replacement.end_if_overdue()
-        elif self._commands.wants_replacement and self._listeners.has_loaded_once:
+        elif self._commands.wants_replacement and self._listeners.verdicts.has_loaded_once:
             self._commands.wants_replacement = False
             if not self._shutdown.is_asked_for:
                 self._start_probe()
@@ -201,7 +202,7 @@ class Master:
 
     def _state(self, pending: list[Signals] | None = None) -> SavedState:
         owner, fallback = self._generations.owner, self._generations.fallback
-        lifeline = self._listeners.lifeline
+        lifeline = self._launcher.lifeline
         return SavedState(
             schema=SCHEMA,
             protocol=messages.MAJOR,
@@ -209,7 +210,7 @@ class Master:
             program=self._context.program,
             folder=self._context.folder,
             lifeline=(lifeline.reader, lifeline.writer),
-            file_limit=self._listeners.file_limit,
+            file_limit=self._launcher.file_limit,
             generations=save_generations(self._generations),
             last_number=self._generations.last_number,
             owner=owner.number if owner else None,

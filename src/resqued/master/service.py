@@ -117,7 +117,7 @@ class Service:
     def _tell_status(self) -> None:
         line = status_line.describe(
             self._generations,
-            self._listeners.last_failure,
+            self._listeners.verdicts.last_failure,
             is_paused=self._commands.is_paused,
             is_stopping=self._shutdown.is_asked_for,
         )

@@ -20,7 +20,9 @@ class Pool:
         self.clock = HandTurnedClock()
         self.generations = Generations()
         self.listeners = SimpleNamespace(
-            generations=self.generations, next_start_in=None, last_failure=None
+            generations=self.generations,
+            next_start_in=None,
+            verdicts=SimpleNamespace(last_failure=None),
         )
         self.commands = SimpleNamespace(is_paused=False)
         self.shutdown = SimpleNamespace(is_asked_for=False)
