@@ -34,7 +34,7 @@ from resqued.ipc.messages import (
     Scaled,
     Started,
 )
-from resqued.listener.slots import Process
+from resqued.listener.process import Process
 from resqued.master.cap import Phase
 from resqued.master.generation import Stage
 from resqued.master.options import Options

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from resqued.figures import NO_FIGURES, EndTally, Figures
-from resqued.listener.slots import Process
+from resqued.listener.ends import EndKind
+from resqued.listener.process import Process
 
 
 class Accounts:
@@ -12,10 +13,10 @@ class Accounts:
     def __init__(self) -> None:
         self._former = NO_FIGURES
 
-    def close(self, process: Process, reason: str) -> None:
-        """Take over the ledger of a worker that has ended, for the kind of ``reason`` given."""
+    def close(self, process: Process, kind: EndKind) -> None:
+        """Take over the ledger of a worker that has ended, in this way."""
         process.gate.board.worker_ended()
-        own = Figures(process.gate.board.ledger.read(), (EndTally(reason, 1),))
+        own = Figures(process.gate.board.ledger.read(), (EndTally(kind.value, 1),))
         self._former = self._former.plus(own)
 
     def figures(self, present: Iterable[Process]) -> Figures:

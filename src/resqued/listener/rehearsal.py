@@ -8,7 +8,7 @@ from resqued.ipc import messages
 from resqued.ipc.channel import Channel
 from resqued.listener import boot
 from resqued.listener.boot import BootError
-from resqued.listener.slots import Process
+from resqued.listener.process import Process
 from resqued.process import reaper
 from resqued.process.signals import HANDLED, SignalInbox
 from resqued.process.spawn import fork_child

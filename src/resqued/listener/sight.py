@@ -22,7 +22,7 @@ def sight_of(slot: WorkerSlot) -> SlotSight:
         job_age=None if job is None else slot.seconds_since(job.since),
         jobs_done=max(0, begun - (job is not None)),
         restarts=slot.restarts,
-        last_end=None if slot.last_end is None else _last_line(slot.last_end),
+        last_end=None if slot.last_end is None else _last_line(slot.last_end.reason),
         backoff=slot.due_in or None,
     )
 

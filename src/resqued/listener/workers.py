@@ -14,9 +14,10 @@ from resqued.ipc import messages
 from resqued.ipc.channel import Channel
 from resqued.listener import scaling
 from resqued.listener.accounts import Accounts
+from resqued.listener.process import Process
 from resqued.listener.recovery import Recoveries
 from resqued.listener.sight import sight_of
-from resqued.listener.slots import Process, SlotState, WorkerSlot
+from resqued.listener.slots import SlotState, WorkerSlot
 from resqued.process import limits
 from resqued.process.baton import Baton, Batons, Group
 from resqued.process.limits import TimeOverError, time_limit
@@ -263,7 +264,8 @@ class Workers:
                 self._batons.wake(_group(slot.spec))  # it may have watched for the others
             if summary is not None:
                 summaries.append(summary)
-                self._accounts.close(process, slot.last_kind.value)
+                assert slot.last_end is not None
+                self._accounts.close(process, slot.last_end.kind)
                 if process.may_have_left_a_job:
                     self._recoveries.begin(_death(process, slot.spec))
         for summary in summaries:
@@ -320,7 +322,7 @@ def _group(spec: WorkerSpec) -> Group:
 
 
 def _death(process: Process, spec: WorkerSpec) -> WorkerDeath:
-    overdue = spec.limits.timeout if process.is_terminated else None
+    overdue = spec.limits.timeout if process.overtime.is_terminated else None
     return WorkerDeath(
         process.pid, process.name, spec.queues, spec.on_worker_death, spec.max_deaths, overdue
     )

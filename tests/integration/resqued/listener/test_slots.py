@@ -13,7 +13,8 @@ from signal import Signals
 import pytest
 
 from resqued.config.model import WorkerLimits, WorkerSpec
-from resqued.listener.slots import ANNOUNCEMENT, Process, SlotState, WorkerSlot
+from resqued.listener.process import ANNOUNCEMENT, Process
+from resqued.listener.slots import SlotState, WorkerSlot
 from resqued.process import signals
 from resqued.process.reaper import ExitStatus
 from resqued.worker.gate import Gate, Ticket
