@@ -18,9 +18,10 @@ from resqued.clock import Clock
 from resqued.config.model import Config, Hooks, PoolSpec, QueueSpec, WorkerSpec
 from resqued.config.pools import expand
 from resqued.ipc import messages
+from resqued.listener import after_exit as listener_after_exit
 from resqued.listener import app as listener_app
+from resqued.listener import forking as listener_forking
 from resqued.listener import slots as listener_slots
-from resqued.listener import workers as listener_workers
 from resqued.listener.boot import BootError
 from resqued.master import app as master_app
 from resqued.master import commands as master_commands
@@ -635,10 +636,10 @@ def _seams(world: World) -> list[tuple[Any, str, Any]]:
         (listener_app, "boot", world),
         (listener_app, "kernel", SimpleNamespace(outlive_parent=_nothing)),
         (listener_app, "run_worker", world.run_worker),
-        (listener_workers, "Gate", SimpleNamespace(pair=world.gate_pair)),
-        (listener_workers, "Batons", lambda _groups: batons),
-        (listener_workers, "limits", limits),
-        (listener_workers, "time_limit", nullcontext),
+        (listener_forking, "Gate", SimpleNamespace(pair=world.gate_pair)),
+        (listener_forking, "Batons", lambda _groups: batons),
+        (listener_forking, "limits", limits),
+        (listener_after_exit, "time_limit", nullcontext),
         (listener_slots, "fork_child", world.fork),
         (listener_slots, "reaper", SimpleNamespace(reap=world.reap_one)),
         (listener_slots, "signals", sender),

@@ -2,9 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from resqued.config.model import Config, WorkerSpec
-from resqued.ipc.messages import PoolSlots
+from resqued.config.model import Config, PoolSpec, WorkerSpec
+from resqued.config.pools import at_random, expand
+from resqued.ipc.messages import PoolSlots, Scaled
 from resqued.listener.slots import SlotState, WorkerSlot
 
 #: Which of several slots with the same queues is kept: who works has the application warm, and
@@ -25,6 +27,22 @@ def pools_of(config: Config) -> tuple[PoolSlots, ...]:
     for slot, spec in enumerate(config.workers):
         slots[spec.pool].append(slot)
     return tuple(PoolSlots(p.name, p.size, tuple(slots[p.name])) for p in config.pools)
+
+
+def resize(pool: PoolSpec, size: int, slots: Iterable[WorkerSlot]) -> list[WorkerSpec]:
+    """Mark which of ``slots`` want a worker with that many in the pool; the rest as ``fit``."""
+    wanted = expand(replace(pool, size=size), at_random)
+    return fit((slot for slot in slots if slot.spec.pool == pool.name), wanted)
+
+
+def scaled(pool: str, size: int, slots: Sequence[WorkerSlot]) -> Scaled:
+    """Return what the master is told of all slots of a listener when that pool was resized."""
+    return Scaled(
+        pool,
+        size,
+        tuple(slot.spec.queues if slot.is_wanted else None for slot in slots),
+        tuple(slot.number for slot in slots if slot.spec.pool == pool),
+    )
 
 
 def fit(slots: Iterable[WorkerSlot], wanted: Sequence[WorkerSpec]) -> list[WorkerSpec]:

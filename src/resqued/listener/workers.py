@@ -1,45 +1,26 @@
 """The listener's workers: fill the slots, let the built ones through, notice who has left."""
 
 import logging
-from dataclasses import replace
 from signal import Signals
-from typing import Protocol
 
 from resqued.clock import Clock
-from resqued.config.hooks import run_hooks
 from resqued.config.model import Config, WorkerSpec
-from resqued.config.pools import at_random, expand
 from resqued.figures import Figures
 from resqued.ipc import messages
 from resqued.ipc.channel import Channel
 from resqued.listener import scaling
 from resqued.listener.accounts import Accounts
+from resqued.listener.after_exit import run_after_exit
+from resqued.listener.forking import Forking, WorkerBody
 from resqued.listener.process import Process
 from resqued.listener.recovery import Recoveries
 from resqued.listener.sight import sight_of
 from resqued.listener.slots import SlotState, WorkerSlot
-from resqued.process import limits
-from resqued.process.baton import Baton, Batons, Group
-from resqued.process.limits import TimeOverError, time_limit
 from resqued.process.waiter import Source, Waiter
 from resqued.worker.death import WorkerDeath
-from resqued.worker.gate import Gate, Ticket
 from resqued.worker.summary import WorkerSummary
 
 log = logging.getLogger(__name__)
-
-#: Seconds that the after_exit hooks may take for one worker; meanwhile nothing else happens here.
-AFTER_EXIT_TIMEOUT = 30.0
-
-
-class WorkerBody(Protocol):
-    """What a forked child runs."""
-
-    def __call__(
-        self, spec: WorkerSpec, ticket: Ticket, baton: Baton | None, *, is_canary: bool
-    ) -> int:
-        """Be a worker, or a canary; returns the exit status."""
-        ...
 
 
 class Workers:
@@ -60,11 +41,10 @@ class Workers:
         self._channel = channel
         self._waiter = waiter
         self._clock = clock
-        self._body = body
         self._pools = {pool.name: pool for pool in config.pools}
         self._slots = [WorkerSlot(n, spec, clock) for n, spec in enumerate(config.workers)]
         self._accounts = Accounts()
-        self._batons = Batons(map(_group, config.workers))
+        self._forking = Forking(config.workers, body, waiter)
         #: On which server the jobs of its workers are, as one of them has said.
         self.server: messages.QueueServer | None = None
         self._is_closing = False
@@ -102,7 +82,7 @@ class Workers:
     def start_canary(self) -> None:
         """Fork the first slot's worker ahead of its grant. Raises OSError."""
         if self._slots:
-            self._fork(self._slots[0], is_canary=True)
+            self._forking.fork(self._slots[0], is_canary=True)
 
     @property
     def is_proved(self) -> bool:
@@ -156,7 +136,7 @@ class Workers:
             return
         if slot.process is None:
             try:
-                self._fork(slot, is_canary=False)
+                self._forking.fork(slot, is_canary=False)
             except OSError as error:
                 fields = {"event": "fork_failed", "reason": str(error)}
                 log.error("Cannot fork a worker: %s", error, extra=fields)  # noqa: TRY400
@@ -186,19 +166,11 @@ class Workers:
         pool = self._pools.get(name)
         if pool is None or self._is_closing:
             return
-        wanted = expand(replace(pool, size=size), at_random)
-        missing = scaling.fit((s for s in self._slots if s.spec.pool == name), wanted)
+        missing = scaling.resize(pool, size, self._slots)
         first = len(self._slots)
         self._slots += [WorkerSlot(n, spec, self._clock) for n, spec in enumerate(missing, first)]
-        self._batons.extend(_group(slot.spec) for slot in self._slots if slot.is_wanted)
-        self._channel.send(
-            messages.Scaled(
-                name,
-                size,
-                tuple(slot.spec.queues if slot.is_wanted else None for slot in self._slots),
-                tuple(slot.number for slot in self._slots if slot.spec.pool == name),
-            )
-        )
+        self._forking.extend(slot.spec for slot in self._slots if slot.is_wanted)
+        self._channel.send(scaling.scaled(name, size, self._slots))
 
     def stop(self, number: Signals) -> None:
         """Tell every worker to leave, by this signal, and start no other."""
@@ -250,75 +222,31 @@ class Workers:
         if not self._may_reap:
             return
         self._may_reap = False
-        summaries = []
-        for slot in self._slots:
-            process = slot.process
-            if process is None:
-                continue
-            summary = slot.reap(closing=self._is_closing)
-            if slot.process is None:
-                silent = f"the canary ended before it was ready: {process.status}"
-                self._last_words = process.failure or silent
-                self._waiter.forget_if_watched(process.gate)
-                process.gate.close()
-                self._batons.wake(_group(slot.spec))  # it may have watched for the others
-            if summary is not None:
-                summaries.append(summary)
-                assert slot.last_end is not None
-                self._accounts.close(process, slot.last_end.kind)
-                if process.may_have_left_a_job:
-                    self._recoveries.begin(_death(process, slot.spec))
+        summaries = [self._reap(slot) for slot in self._slots]
         for summary in summaries:
-            self._run_after_exit(summary)
+            if summary is not None:
+                run_after_exit(self._after_exit, summary)
 
     def close(self) -> None:
-        """In a forked child: let go of the gates of the others, and of what it has not kept."""
-        self._batons.close()
-        for slot in self._slots:
-            if slot.process is not None:
-                slot.process.gate.close()
-                slot.process.gate.board.close()
+        """In a forked child: let go of what the listener holds for all of them."""
+        self._forking.close(slot.process for slot in self._slots if slot.process is not None)
 
-    def _fork(self, slot: WorkerSlot, *, is_canary: bool) -> None:
-        gate, ticket = Gate.pair()
-
-        def body() -> int:
-            gate.close()
-            baton = self._batons.keep(_group(slot.spec))
-            return self._body(slot.spec, ticket, baton, is_canary=is_canary)
-
-        try:
-            limits.refuse_last_files(gate.fileno())
-            slot.fork(body, gate)
-        except OSError:
-            gate.close()
-            raise
-        finally:
-            ticket.close()
-        self._waiter.watch(gate)
-
-    def _run_after_exit(self, summary: WorkerSummary) -> None:
-        try:
-            with time_limit(AFTER_EXIT_TIMEOUT):
-                run_hooks(self._after_exit, summary)
-        except TimeOverError:
-            log.error(  # noqa: TRY400 - the line says all
-                "after_exit took more than %g s and was cut off",
-                AFTER_EXIT_TIMEOUT,
-                extra={
-                    "event": "hook_timed_out",
-                    "hook": "after_exit",
-                    "timeout": AFTER_EXIT_TIMEOUT,
-                },
-            )
-        except Exception:
-            fields = {"event": "hook_failed", "hook": "after_exit"}
-            log.exception("An after_exit hook failed", extra=fields)
-
-
-def _group(spec: WorkerSpec) -> Group:
-    """Return what a worker has in common with those that can watch for it: queues in any order."""
-    return tuple(sorted(set(spec.queues)))
+    def _reap(self, slot: WorkerSlot) -> WorkerSummary | None:
+        """Free the slot if its process has ended; returns the life of a worker, not a canary's."""
+        process = slot.process
+        if process is None:
+            return None
+        summary = slot.reap(closing=self._is_closing)
+        if slot.process is None:
+            silent = f"the canary ended before it was ready: {process.status}"
+            self._last_words = process.failure or silent
+            self._forking.ended(process, slot.spec)
+        if summary is not None:
+            assert slot.last_end is not None
+            self._accounts.close(process, slot.last_end.kind)
+            if process.may_have_left_a_job:
+                self._recoveries.begin(_death(process, slot.spec))
+        return summary
 
 
 def _death(process: Process, spec: WorkerSpec) -> WorkerDeath:

@@ -84,7 +84,7 @@ def test_a_listener_that_hangs_in_after_exit_is_reported_once(daemon: Daemon):
 
 def test_after_exit_is_cut_off_by_its_limit(daemon: Daemon):
     """It says so, and the listener goes on, with the next worker's after_exit too."""
-    daemon.customize("resqued.listener.workers", AFTER_EXIT_TIMEOUT=0.3)
+    daemon.customize("resqued.listener.after_exit", AFTER_EXIT_TIMEOUT=0.3)
     before = daemon.start_working(HANGING + "worker('a')\nworker('b')\n", count=2)
     daemon.write("hang", "")
 
