@@ -8,6 +8,7 @@ from struct import Struct
 
 from hiredis import ProtocolError, PushNotification, Reader
 
+from resque.store.spinning import Spinning
 from resque.store.words import Reply
 
 _CHUNK = 65536
@@ -41,6 +42,7 @@ class Wire:
         self._poll.register(sock, select.POLLIN)
         self._pushes: list[Reply] = []
         self._identity = _identity(sock)
+        self._spinning = Spinning()
         self.is_mid_exchange = False
 
     def fileno(self) -> int:
@@ -117,7 +119,7 @@ class Wire:
         while True:
             message = self._parse()
             if message is _NOTHING_YET:
-                self._feed(self._socket.recv(_CHUNK))
+                self._feed(self._receive())
             elif isinstance(message, PushNotification):
                 self._pushes.append(message)
             else:
@@ -145,6 +147,12 @@ class Wire:
     def _has_decrypted(self) -> bool:
         """Tell whether TLS holds plain bytes that the poll of the socket cannot see."""
         return self._socket.pending() > 0  # type: ignore[attr-defined, no-any-return]
+
+    def _receive(self) -> bytes:
+        """Wait for what comes next, and return it: b"" for the end."""
+        # A TLS record may come in parts, each of which would be taken for a look in vain.
+        now = None if self._is_tls else self._spinning.look(self._receive_now)
+        return self._socket.recv(_CHUNK) if now is None else now
 
     def _receive_now(self) -> bytes | None:
         """Return what has come: b"" for the end, None for nothing, or less than a TLS record."""
