@@ -105,7 +105,14 @@ MAY_IMPORT = {
         "resqued.clock",
         "resqued.errors",
     ),
-    "resqued.worker.factory": ("resqued.worker.death", "resque.worker"),
+    "resqued.worker.factory": ("resqued.worker.death", "resqued.worker.warm_up", "resque.worker"),
+    "resqued.worker.warm_up": (
+        "resqued.worker.child",
+        "resqued.worker.gate",
+        "resqued.config.model",
+        "resqued.report",
+        "resque.worker",
+    ),
     "resqued.testing": (
         "resqued.config",
         "resqued.worker.summary",
@@ -462,9 +469,11 @@ def test_a_listener_for_other_workers_loads_no_resque():
 
 def test_what_forks_for_each_job_loads_nothing_that_each_fork_pays_for():
     """Modules that do something of their own in every forked child, or map many libraries."""
-    modules = loaded_by("import resqued.cli.listener, resqued.listener.app, resque.worker")
+    modules = loaded_by("import resqued.cli.listener, resqued.listener.app, resqued.worker.warm_up")
+    modules |= loaded_by("import resque.worker.warm_up")
 
     assert not {"random", "asyncio", "concurrent.futures", "ssl", "uuid"} & modules
+    assert not {"pathlib", "urllib", "tempfile", "platform"} & modules
 
 
 def test_the_names_of_a_config_file_load_only_themselves():

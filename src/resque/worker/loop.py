@@ -12,6 +12,7 @@ from resque.worker import identity
 from resque.worker.control import Control
 from resque.worker.liveness import Liveness
 from resque.worker.patience import Patience
+from resque.worker.processes import JobProcesses
 from resque.worker.pruning import Pruner
 from resque.worker.recycling import Recycling, Wear
 from resque.worker.runner import JobRunner
@@ -31,8 +32,14 @@ class Shift:
     """One stretch of work, from registration to unregistration."""
 
     def __init__(
-        self, worker: "Worker", interval: float, control: Control, patience: Patience
+        self,
+        worker: "Worker",
+        interval: float,
+        control: Control,
+        patience: Patience,
+        processes: type[JobProcesses] = JobProcesses,
     ) -> None:
+        """``processes`` is who forks those of its jobs."""
         self._worker = worker
         self._client = worker.client
         self._clock = worker.clock
@@ -62,6 +69,7 @@ class Shift:
                 source=self._source,
                 wear=self._wear,
             ),
+            processes(worker, control, self._liveness),
         )
         self._is_drained = False
         self._has_announced = False
@@ -70,16 +78,24 @@ class Shift:
 
     def run(self) -> None:
         """Work until told to leave. Raises GaveUpError if the server stays away then."""
-        self._title.show("Starting")
-        self._worker.hooks.run_safely(Moment.BEFORE_FIRST_FORK)
-        self._patience.insist(self._register)
-        fields = {"event": "worker_registered", "worker_id": self._worker.id}
-        log.debug("Worker %s works", self._worker.id, extra=fields)
+        self.begin()
         if self._worker.fork_per_job:
             self._turn()
         else:
             with self._liveness.beating():
                 self._turn()
+        self.end()
+
+    def begin(self) -> None:
+        """Make the worker known, before the first ``tick``. Raises GaveUpError."""
+        self._title.show("Starting")
+        self._worker.hooks.run_safely(Moment.BEFORE_FIRST_FORK)
+        self._patience.insist(self._register)
+        fields = {"event": "worker_registered", "worker_id": self._worker.id}
+        log.debug("Worker %s works", self._worker.id, extra=fields)
+
+    def end(self) -> None:
+        """Forget the worker, after the last. Raises GaveUpError."""
         self._worker.hooks.run_safely(Moment.SHUTDOWN)
         self._patience.insist(self._liveness.unregister)
         self._worker.hooks.run_safely(Moment.WORKER_EXIT)

@@ -33,14 +33,14 @@ log = logging.getLogger(__name__)
 class JobRunner:
     """One worker's way with a job that it has reserved; the ``Employer`` of its jobs' processes."""
 
-    def __init__(self, worker: "Worker", tools: Tools) -> None:
+    def __init__(self, worker: "Worker", tools: Tools, processes: JobProcesses) -> None:
         self._worker = worker
         self._client = worker.client
         self._pid = os.getpid()
         self._tools = tools
         self._control = tools.control
         self._patience = tools.patience
-        self._processes = JobProcesses(worker, tools.control, tools.liveness)
+        self._processes = processes
         self._reporting = Reporting(worker, tools.patience, self._processes)
         self.report_dirty_exit = self._reporting.report_dirty_exit
         self._settling = Settling(worker.client, worker.id, tools.patience)

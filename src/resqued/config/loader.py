@@ -1,8 +1,8 @@
 """Runs the config files, each once from top to bottom, and freezes what they ask for."""
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from types import ModuleType
 
 from resqued.config import dsl
@@ -65,7 +65,7 @@ def _read_all(paths: Iterable[str]) -> list[Source]:
 
 def _importable_working_directory() -> str:
     try:
-        folder = str(Path.cwd())
+        folder = os.getcwd()
     except FileNotFoundError:
         raise ConfigError("the working directory no longer exists") from None
     if folder not in sys.path:
@@ -91,7 +91,7 @@ def _run_all(sources: Iterable[Source], recorder: Recorder) -> BaseException | N
 def _run(source: Source, number: int) -> None:
     name = module_name(number)
     module = ModuleType(name)
-    module.__file__ = str(Path(source.path).absolute())
+    module.__file__ = os.path.join(os.getcwd(), source.path)
     vars(module).update({name: getattr(dsl, name) for name in dsl.__all__})
     # Dataclasses and pickle look up the module of what a file defines by its name.
     sys.modules[name] = module

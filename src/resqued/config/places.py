@@ -1,10 +1,10 @@
 """Where in the config files something happened, found in a stack or a traceback."""
 
 import inspect
+import os
 import traceback
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import TypeAlias
 
@@ -13,7 +13,7 @@ from resqued.config.display import one_line
 #: File and line of one call, as the code object names it.
 Position: TypeAlias = tuple[str, int]
 
-_THIS_PACKAGE = str(Path(__file__).parent)
+_THIS_PACKAGE = os.path.dirname(__file__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,4 +83,4 @@ def _callers() -> Iterator[FrameType]:
 
 def _is_machinery(file: str) -> bool:
     """Whether a file says nothing to the user: this package, the import system, eval'ed text."""
-    return file.startswith("<") or str(Path(file).parent) == _THIS_PACKAGE
+    return file.startswith("<") or os.path.dirname(file) == _THIS_PACKAGE

@@ -1,11 +1,11 @@
 """What the config files said so far, while they run."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from pathlib import Path
 
 from resqued.config.display import one_line
 from resqued.config.errors import ConfigError
@@ -85,6 +85,6 @@ def current(name: str) -> Recorder:
     try:
         return _under_way.get()
     except LookupError:
-        place = Places(files=(), folder=str(Path.cwd())).here()
+        place = Places(files=(), folder=os.getcwd()).here()
         text = f"{name} was called while resqued was not reading a config file"
         raise ConfigError(place.problem(text, "called")) from None

@@ -1,8 +1,8 @@
 """Finding, reading and compiling a config file; nothing of it runs here."""
 
+import os
 import stat
 from dataclasses import dataclass
-from pathlib import Path
 from types import CodeType
 from typing import Final
 
@@ -30,15 +30,15 @@ def resolve_path(path: str) -> str:
         raise ConfigError("the path of a config file is empty")
     try:
         found = _with_suffix_if_needed(path)
-        if stat.S_ISREG(Path(found).stat().st_mode):
-            with Path(found).open("rb"):
+        if stat.S_ISREG(os.stat(found).st_mode):
+            with open(found, "rb"):
                 return found
     except FileNotFoundError:
         tried = "" if path.endswith(_SUFFIX) else f", nor {one_line(path + _SUFFIX)}"
         raise ConfigError(f"{one_line(path)}: there is no such file{tried}") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise ConfigError(_unreadable(path, error)) from error
-    kind = "a directory" if Path(found).is_dir() else "not a regular file"
+    kind = "a directory" if os.path.isdir(found) else "not a regular file"
     raise ConfigError(f"{one_line(found)}: this is {kind}; a config file is needed")
 
 
@@ -64,7 +64,8 @@ def read_source(path: str) -> Source:
 
 def _text(path: str) -> str:
     try:
-        raw = Path(path).read_bytes()
+        with open(path, "rb") as file:
+            raw = file.read()
     except OSError as error:
         raise ConfigError(_unreadable(path, error)) from error
     if b"\0" in raw:
@@ -84,7 +85,7 @@ def _line_at(raw: bytes, offset: int) -> int:
 
 def _with_suffix_if_needed(path: str) -> str:
     with_suffix = path + _SUFFIX
-    return with_suffix if not Path(path).exists() and Path(with_suffix).exists() else path
+    return with_suffix if not os.path.exists(path) and os.path.exists(with_suffix) else path
 
 
 def _unreadable(path: str, error: Exception) -> str:

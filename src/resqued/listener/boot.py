@@ -11,7 +11,7 @@ from resqued.config.errors import ConfigError
 from resqued.config.hooks import BeforeForkContext, run_hooks
 from resqued.config.model import Config
 from resqued.errors import ResquedError
-from resqued.process import huge_pages, immortal
+from resqued.process import gaps, huge_pages, immortal
 from resqued.worker import factory
 
 log = logging.getLogger(__name__)
@@ -66,6 +66,9 @@ def _make_ready_for_forks(clock: Clock, *, has_immortals: bool) -> None:
     moved = huge_pages.collapse(clock.now)
     fields = {"event": "huge_pages_used", "bytes": moved}
     log.info("%d MB of memory are in huge pages", moved >> 20, extra=fields)
+    filled = gaps.fill()  # last, as all of this has left some
+    fields = {"event": "gaps_filled", "blocks": filled}
+    log.debug("%d gaps in the memory are filled", filled, extra=fields)
 
 
 def _warn_of_threads() -> None:

@@ -8,7 +8,6 @@ has a count of all ones, which is all that marks them.
 
 import ctypes
 import gc
-import platform
 import sys
 import types
 
@@ -22,7 +21,7 @@ _COUNT = ctypes.c_uint32
 def is_possible() -> bool:
     """Whether this interpreter's objects can be marked."""
     return (
-        platform.python_implementation() == "CPython"
+        sys.implementation.name == "cpython"
         and sys.version_info[:2] in _KNOWN
         and sys.maxsize > 1 << 32
         and sys.byteorder == "little"

@@ -87,11 +87,7 @@ def _build(task: WorkerTask) -> Work | None:
         worker: Work = factory(list(task.spec.queues))
         if not callable(getattr(worker, "work", None)):
             raise TypeError(f"the factory returned {worker!r}, which has no method work")  # noqa: TRY301
-        if hasattr(worker, "job_observer"):
-            worker.job_observer = _Observer(task.follow_log)
-        if hasattr(worker, "baton"):
-            worker.baton = task.baton
-        _limit(worker, task.spec)
+        equip(worker, task.spec, task.baton, task.follow_log)
         run_hooks(task.config.hooks.after_fork, worker)
     except (Exception, SystemExit):
         what = f"A worker for {','.join(task.spec.queues)} cannot start"
@@ -103,8 +99,17 @@ def _build(task: WorkerTask) -> Work | None:
     return worker
 
 
-def _limit(worker: Work, spec: WorkerSpec) -> None:
-    """Set the limits on a worker that knows of them; its after_fork hooks may set others."""
+def equip(
+    worker: Work, spec: WorkerSpec, baton: Baton | None, follow_log: Callable[[], None]
+) -> None:
+    """Give a worker what it asks for by an attribute: an observer, a baton, and limits.
+
+    Its after_fork hooks may set others.
+    """
+    if hasattr(worker, "job_observer"):
+        worker.job_observer = _Observer(follow_log)
+    if hasattr(worker, "baton"):
+        worker.baton = baton
     max_deaths = spec.max_deaths if spec.on_worker_death == "requeue" else None
     for name, value in {**asdict(spec.limits), "max_deaths": max_deaths}.items():
         if value is not None and hasattr(worker, name):

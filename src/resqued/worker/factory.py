@@ -41,8 +41,10 @@ class DefaultFactory:
 
 
 def preload() -> None:
-    """Import what the default factory needs, in the listener, so that its workers share it."""
-    import resque.worker  # noqa: F401, PLC0415 - imported for its effect
+    """Load what the default factory needs, in the listener, so that its workers share it."""
+    from resqued.worker import warm_up  # noqa: PLC0415 - it loads resque
+
+    warm_up.warm_up()
 
 
 def recovery_of(factory: object) -> Recover | None:

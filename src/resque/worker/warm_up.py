@@ -1,0 +1,123 @@
+"""Run a worker's code in the listener, before that forks, so that its workers share it warm.
+
+Python rewrites the bytecode that it runs for what it meets there (PEP 659), and remembers where it
+has found which attribute. Each worker would do so for itself, and each process of a job anew, every
+time in a copy of the page. So a worker works here first, with jobs that do nothing, from a server
+that has nothing else.
+"""
+
+import os
+import socket
+from collections.abc import Callable
+from functools import partial
+from signal import Signals
+from typing import TypeVar
+
+from resque.client import Resque
+from resque.payload import Payload
+from resque.prepared import PreparedJob
+from resque.registry import Registry
+from resque.store.address import Address
+from resque.store.connection import Connection
+from resque.store.prompter import prompter
+from resque.worker import identity
+from resque.worker.child import JobChild
+from resque.worker.control import Asked, Control
+from resque.worker.deadline import Deadline
+from resque.worker.loop import Shift
+from resque.worker.patience import Patience
+from resque.worker.processes import JobProcesses
+from resque.worker.worker import Worker
+from resque.worker_hooks import WorkerHooks
+from resqued.process import signals
+
+T = TypeVar("T")
+
+_NAME = "warm-up"
+#: Workers one after the other, and what each does: three looks in vain, the others find a job. All
+#: that together is often enough: Python 3.11 rewrites what has been called eight times.
+_WORKERS = 3
+_TICKS = 6
+#: How often a job's process is this one, before it is one of its own.
+_TIMES_HERE = 2
+#: Seconds for an answer, which comes at once unless something is very wrong.
+_PATIENCE = 1.0
+#: What a process that is to leave was told, to be told again.
+_SIGNALS = {Asked.FINISH: Signals.SIGQUIT, Asked.LEAVE: Signals.SIGTERM}
+
+
+def warm_up(prepare: Callable[[Worker], None]) -> None:
+    """Have some workers work some jobs in this process, and in forks of it.
+
+    Nothing is left of them but what Python has learned; the process's title is to be set anew.
+    ``prepare`` does with a worker what is done with it before it works. Does nothing where the
+    application has put sockets of its own in the place of Python's: they may start threads. Raises
+    OSError, or what the worker's code does, where the system does not have what that takes.
+    """
+    if socket.socket.__module__ != "socket":
+        return
+    registry = Registry()
+    registry.declare(queue=_NAME, name=_NAME, enqueue=_refuse)(_do_nothing)
+    asked = Asked.NOTHING
+    with prompter(Payload.encode(_NAME, [])) as url:
+        for _ in range(_WORKERS):
+            asked = max(asked, _work(url, registry, prepare))
+    if asked:
+        signals.send(os.getpid(), _SIGNALS[asked])  # it was not the worker that was meant
+
+
+def _work(url: str, registry: Registry, prepare: Callable[[Worker], None]) -> Asked:
+    """Be one of the workers; returns what this process was told meanwhile."""
+    address = Address.parse(url)
+    server = Connection(address, connect_timeout=_PATIENCE, reply_timeout=_PATIENCE)
+    worker = Worker([_NAME], Resque(server, registry=registry))
+    prepare(worker)
+    _isolate(worker)
+    try:
+        with Control() as control:
+            patience = _Impatience(control, worker.clock)
+            claim = partial(identity.claim_id, worker.client, worker.patterns, 0.0, set())
+            worker.id = patience.insist(claim)
+            shift = Shift(worker, _PATIENCE, control, patience, _HereAndThere)
+            shift.begin()
+            for _ in range(_TICKS):
+                shift.tick()
+            shift.end()
+        return control.asked
+    finally:
+        server.close()
+
+
+def _isolate(worker: Worker) -> None:
+    """Undo what the environment says, and the application's hooks: they are for real workers."""
+    worker.hooks = WorkerHooks()
+    worker.title_prefix = "resqued warming up: "
+    worker.fork_per_job = True
+    worker.jobs_per_fork = worker.seconds_per_fork = None
+    worker.run_at_exit_hooks = False
+
+
+class _HereAndThere(JobProcesses):
+    """Runs what a job's process does in this one first: what a fork learns goes with it."""
+
+    def fork(self, body: Callable[[], int], deadline: Deadline | None) -> JobChild:
+        """Run it here, and there. Raises OSError if there is no room for a process."""
+        for _ in range(_TIMES_HERE):
+            body()
+        return self.fork_now(body, deadline)
+
+
+class _Impatience(Patience):
+    """Raises at once what the server's calls raise."""
+
+    def _insist(self, step: Callable[[], T], **_: object) -> T:
+        return step()
+
+
+def _do_nothing() -> None:
+    """Be a job."""
+
+
+def _refuse(job: PreparedJob) -> bool:  # noqa: ARG001
+    """Enqueue nothing."""
+    return False

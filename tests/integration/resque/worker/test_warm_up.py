@@ -1,0 +1,188 @@
+"""A worker's code is run in a process that will fork workers, and nothing else is left of that."""
+
+import atexit
+import os
+import pathlib
+import signal
+import socket
+import sys
+import threading
+from signal import Signals
+
+import pytest
+
+from resque.application import APPLICATION
+from resque.worker import Worker
+from resque.worker.warm_up import warm_up
+from resqued.process.signals import HANDLED, SignalInbox
+from resqued.worker import warm_up as of_resqued
+from tests.support import interpreters
+from tests.support.forks import in_child, no_room
+
+#: Shows for what a worker does often, in its own process and in those of its jobs, how many
+#: instructions Python has rewritten for what it has met there: before, and after.
+LEARNED = """
+import dis
+from resque.store.connection import Connection
+from resque.store.wire import Wire
+from resque.worker.loop import Shift
+from resque.worker.runner import JobRunner
+from resque.worker.series import Series
+from resque.worker.vigil import Vigil
+from resque.worker.warm_up import warm_up
+
+OFTEN = (
+    Shift.tick,
+    Vigil.stand,
+    Connection._exchange_once,
+    Wire.exchange,
+    JobRunner._perform_in_child,
+    Series._see_through,
+)
+
+def rewritten(function):
+    found = dis.get_instructions(function, adaptive=True)
+    return sum(one.opname not in dis.opmap for one in found)
+
+before = [rewritten(function) for function in OFTEN]
+warm_up(lambda worker: None)
+for function, known in zip(OFTEN, before):
+    print(function.__qualname__, known, rewritten(function))
+"""
+
+
+def prepare_nothing(_worker: Worker) -> None:
+    """Take the worker as it is."""
+
+
+def test_python_has_learned_what_workers_do():
+    """Which each worker, and each job's process, would do in a copy of the page."""
+    done = interpreters.run(sys.executable, LEARNED)
+    assert (done.returncode, done.stderr) == (0, "")
+    learned = [line.split() for line in done.stdout.splitlines()]
+    assert [name for name, before, after in learned if int(after) < int(before) + 5] == []
+    assert len(learned) == 6
+
+
+def what_is_there() -> dict[str, object]:
+    """Return what of this process a worker changes."""
+    return {
+        "descriptors": sorted(os.listdir("/proc/self/fd")),
+        "children": pathlib.Path(f"/proc/self/task/{os.getpid()}/children").read_text(),
+        "handlers": [signal.getsignal(number) for number in HANDLED],
+        "mask": signal.pthread_sigmask(signal.SIG_BLOCK, []),
+        "threads": threading.enumerate(),
+    }
+
+
+def test_nothing_is_left():
+    """No process, no descriptor, no handler."""
+
+    def changes() -> bool:
+        before = what_is_there()
+        warm_up(prepare_nothing)
+        return what_is_there() != before
+
+    assert not in_child(changes)
+
+
+def test_the_application_does_not_hear_of_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+):
+    """Neither its hooks, nor what it has for the end of a process, nor its jobs."""
+    monkeypatch.setenv("RUN_AT_EXIT_HOOKS", "1")
+    monkeypatch.setenv("FORK_PER_JOB", "false")
+
+    def heard() -> list[str]:
+        calls = tmp_path / "calls"
+        calls.touch()
+
+        def note(*_: object) -> None:
+            with calls.open("a") as file:
+                file.write("called\n")
+
+        atexit.register(note)
+        hooks = APPLICATION.worker_hooks
+        for register in (hooks.before_first_fork, hooks.before_fork, hooks.after_fork):
+            register(note)
+        hooks.shutdown(note)
+        jobs = APPLICATION.registry.names
+        warm_up(prepare_nothing)
+        assert APPLICATION.registry.names == jobs
+        atexit.unregister(note)
+        return calls.read_text().splitlines()
+
+    assert in_child(heard) == []
+
+
+@pytest.mark.parametrize("number", [Signals.SIGQUIT, Signals.SIGTERM, Signals.SIGINT])
+def test_who_is_told_to_leave_meanwhile_hears_of_it_afterwards(number: Signals):
+    """The signal was meant for the process, not for the worker that it rehearses."""
+
+    class Teller:
+        def known_as(self, name: str) -> None:
+            pass
+
+        def connected_to(self, url: str, namespace: str, failures: str) -> None:
+            pass
+
+        def job_started(self, name: str, queue: str) -> None:
+            os.kill(os.getpid(), number)
+
+        def job_ended(self, outcome: str) -> None:
+            pass
+
+        job_finished = work_begun = stood_by = lambda self: None
+
+    def prepare(worker: Worker) -> None:
+        worker.job_observer = Teller()
+
+    def received() -> list[Signals]:
+        with SignalInbox(HANDLED) as inbox:
+            warm_up(prepare)
+            return inbox.drain()
+
+    meant = Signals.SIGQUIT if number is Signals.SIGQUIT else Signals.SIGTERM
+    assert meant in in_child(received)
+
+
+def test_sockets_of_the_applications_own_are_left_alone():
+    """They may need a thread or a loop, which the process must not have before it forks."""
+
+    def forks() -> int:
+        class Socket(socket.socket):
+            """As gevent has one."""
+
+        socket.socket = Socket  # type: ignore[misc]
+        count = []
+        os.register_at_fork(before=lambda: count.append(1))
+        warm_up(prepare_nothing)
+        return len(count)
+
+    assert in_child(forks) == 0
+
+
+def test_no_room_for_a_process_fails_at_once():
+    """As it would for whoever forks the workers."""
+
+    def outcome() -> str:
+        with no_room():
+            try:
+                warm_up(prepare_nothing)
+            except OSError as error:
+                return type(error).__name__
+        return "nothing"
+
+    assert in_child(outcome) == "BlockingIOError"
+
+
+def test_a_listener_goes_on_without(caplog: pytest.LogCaptureFixture):
+    """Whatever stands in the way costs its workers time only."""
+
+    def logged() -> list[str]:
+        caplog.set_level("DEBUG")
+        with no_room():
+            of_resqued.warm_up()
+        return [record.getMessage() for record in caplog.records]
+
+    assert [text.partition(":")[0] for text in in_child(logged)] == ["Not warmed up"]
