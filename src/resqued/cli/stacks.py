@@ -161,8 +161,8 @@ def _below(worker: int, file: DumpFile, clock: Clock, complain: Complain) -> Ite
                 if file.is_open_in(watch):
                     yield _shown(watch, each.parent, file, clock)
                 elif dump_file.is_forked_from(watch, worker):
-                    problem = "does not answer: it has closed the file that it would answer in"
-                    yield Shown(each.pid, each.parent, _title(each.pid), None, problem)
+                    title = _title(each.pid)
+                    yield Shown(each.pid, each.parent, title, None, dump_file.CLOSED)
             except HasEndedError:
                 continue
             except NotAllowedError as error:  # a program of another user's, say

@@ -7,6 +7,11 @@ are in motion. Where the main thread is in C, and does not come back from there,
 faulthandler, in the signal's handler. That reads the frames as they are, which then are at rest;
 where Python runs it may crash the process.
 
+Code that closes files not its own frees the number of this one, and the next that is opened may get
+it. The first answer goes nowhere, then. In the handler of the second nothing can be compared, so
+whoever looks does that before each question, and the number is one that is given out late: a
+terminal sends the same signal to all that runs in it when its size changes.
+
 Who keeps the time of a job asks by another signal (``stack``), and is answered elsewhere.
 """
 
@@ -29,6 +34,8 @@ _MOST = 100
 _LONGEST = 500
 #: Bytes that answers which nobody reads may take.
 _MOST_BYTES = 1024 * 1024
+#: The number of the file, at least: until as many are open, the system gives out lower ones.
+_LEAST_NUMBER = 500
 #: What stands before and behind the answer of one process: all write into the same file.
 _BEGIN = "Stacks of {pid}\n"
 _END = "\nEnd\n"
@@ -45,13 +52,23 @@ def answer() -> None:
     if sys.platform != "linux":
         return
     try:
-        file = os.memfd_create(FILE_NAME, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        file = _out_of_reach(os.memfd_create(FILE_NAME, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING))
     except OSError:
         return
     # Whoever looks empties it, and all processes write at its end.
     fcntl.fcntl(file, fcntl.F_SETFL, os.O_APPEND)
     faulthandler.register(QUESTION_IN_C, file=file, all_threads=False, chain=False)
     signal.signal(QUESTION, _Answer(file))
+
+
+def _out_of_reach(file: int) -> int:
+    """Return the number that a file has now: a high one if the process may have such."""
+    try:
+        moved = fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, _LEAST_NUMBER)
+    except OSError:
+        return file  # its limit is lower, or all of it is used
+    os.close(file)
+    return moved
 
 
 def read_answer(text: str, pid: int) -> str | None:

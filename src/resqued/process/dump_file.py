@@ -24,6 +24,8 @@ PATIENCE = _EACH * (1 + _ATTEMPTS)
 _PAUSE = 0.002
 #: Bytes of an answer that are read: 100 frames of 100 threads, which is all that is ever told.
 _MOST = 4 * 1024 * 1024
+#: What is the matter with a process that was forked with the file, and has it no more.
+CLOSED = "does not answer: it has closed the file that it would answer in"
 #: How the kernel shows a file of that name (memfd_create(2)).
 _LINK = f"/memfd:{dump.FILE_NAME} (deleted)"
 
@@ -141,6 +143,9 @@ class DumpFile:
         _check(watch, threads)
         if not _catches(threads, question):
             return None
+        if not self.is_open_in(watch):  # its number may be another file's by now
+            _check(watch, conditions(watch.pid))
+            raise DumpError(CLOSED)
         until = now() + _EACH
         try:
             watch.send(question)

@@ -6,6 +6,7 @@ import fcntl
 import os
 import pathlib
 import re
+import resource
 import signal
 import sys
 import threading
@@ -240,6 +241,50 @@ def test_a_file_of_the_applications_that_has_the_descriptors_number(tmp_path: pa
         os.kill(os.getpid(), QUESTION)
 
     in_child(body)
+    assert other.read_bytes() == b""
+
+
+def test_the_next_files_of_code_that_has_closed_it(tmp_path: pathlib.Path):
+    """They have other numbers, so that in C, where nothing can be compared, none is written to.
+
+    A terminal sends that signal to all that runs in it, whenever its size changes.
+    """
+
+    def body() -> int:
+        dump.answer()
+        close_file()
+        files = [os.open(tmp_path / str(n), os.O_CREAT | os.O_RDWR) for n in range(100)]
+        os.kill(os.getpid(), QUESTION_IN_C)
+        return sum(os.fstat(file).st_size for file in files)
+
+    assert in_child(body) == 0
+
+
+def test_a_low_limit_of_descriptors():
+    """The file has the number that there is."""
+
+    def body() -> bool:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+        dump.answer()
+        return any(_is_ours(file) for file in range(64))
+
+    assert in_child(body)
+
+
+def test_a_file_that_is_closed_while_it_is_looked_at(
+    start: Start, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Between two questions it has become another one, which is not written to."""
+    monkeypatch.setattr(dump_file, "_EACH", 0.1)
+    other = tmp_path / "other"
+
+    def replace() -> None:
+        (path,) = dump_file._paths(ProcessWatch(os.getpid()))
+        os.dup2(os.open(other, os.O_CREAT | os.O_RDWR), int(os.path.basename(path)))
+
+    looked = start(sleep, lambda: handle(replace))
+    with pytest.raises(DumpError, match=f"^{dump_file.CLOSED}$"):
+        looked.stacks()
     assert other.read_bytes() == b""
 
 
