@@ -1,5 +1,6 @@
 """The HTTP side: which page belongs to a path, and who may hold a connection for how long."""
 
+import errno
 import logging
 import select
 import socket
@@ -24,6 +25,10 @@ MAX_CLIENTS = 32
 _FAREWELL = 0.1
 #: Seconds between two looks whether it is over, where no client comes.
 _LOOK = 0.5
+#: Seconds between two attempts to take a client in, where none can be.
+PAUSE = 0.2
+#: Why none can be: it waits on and on, so that an attempt at once would fail as well.
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 TEXT = "text/plain; charset=utf-8"
 
@@ -62,6 +67,7 @@ class HealthServer(HTTPServer):
         self._sent_away: set[socket.socket] = set()
         self._reserve = Reserve()
         self._lacks_threads = False  #: and that was logged
+        self._lacks_files = False  #: likewise
 
     def serve(self) -> None:
         """Take clients in until it is over."""
@@ -80,6 +86,25 @@ class HealthServer(HTTPServer):
                 self._send_all_away()
             self._changed.wait_for(self._is_empty)
         self._reserve.close()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept a client; where there is no room for any, say so, and wait a moment."""
+        try:
+            accepted = super().get_request()
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                self._wait_for_room(error)
+            raise
+        self._lacks_files = False
+        return accepted
+
+    def _wait_for_room(self, error: OSError) -> None:
+        if not self._lacks_files:
+            fields = {"event": "health_files_lacking", "reason": str(error)}
+            log.warning("Clients of --http have to wait: %s", error, extra=fields)
+        self._lacks_files = True
+        with self._changed:
+            self._changed.wait(PAUSE)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Take a client in, and send another away for it if there are too many.

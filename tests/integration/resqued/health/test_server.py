@@ -1,5 +1,7 @@
 """The HTTP side, with pages made up here."""
 
+import os
+import resource
 import socket
 import threading
 import time
@@ -10,6 +12,7 @@ import pytest
 
 from resqued.health import server
 from resqued.health.server import MAX_CLIENTS, HealthServer, Page
+from tests.support.forks import in_child
 from tests.support.waiting import wait_until
 
 REQUEST = b"GET /page HTTP/1.0\r\n\r\n"
@@ -98,6 +101,46 @@ def test_clients_without_threads(monkeypatch: pytest.MonkeyPatch, caplog: pytest
     events = [getattr(record, "event", None) for record in caplog.records]
     assert events == ["health_threads_lacking"] * 2
     assert "can't start new thread" in caplog.text
+
+
+def test_no_descriptor_for_a_client(caplog: pytest.LogCaptureFixture):
+    """It waits until there is one, without a processor's whole time meanwhile; it is said once."""
+    rounds = 4
+
+    def body() -> tuple[float, list[object], bytes]:
+        left = iter([True] * rounds)
+        listening = socket.create_server(("127.0.0.1", 0))
+        client = socket.create_connection(listening.getsockname(), timeout=20)
+        client.sendall(REQUEST)
+        page = Page(b"well\n")
+        serves = HealthServer(listening, {"/page": lambda _: page}, lambda: not next(left, False))
+        with serves:
+            began = time.monotonic()
+            with no_more_files():
+                serves.serve()
+            took = time.monotonic() - began
+            left = iter([True])
+            serves.serve()
+        events = [getattr(record, "event", None) for record in caplog.records]
+        return took, events, client.makefile("rb").read()
+
+    took, events, answer = in_child(body)
+    assert took > rounds * server.PAUSE * 0.9
+    assert events == ["health_files_lacking"]
+    assert answer.endswith(b"well\n")
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """Let nothing be opened meanwhile."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    next_one = os.dup(0)
+    os.close(next_one)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (next_one, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_a_mistake_beside_the_pages(
