@@ -3,39 +3,60 @@
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from signal import Signals
 
 from resqued import __version__, log
 from resqued.clock import MonotonicClock
+from resqued.exit_codes import ExitCode
 from resqued.health.pages import Probes, without_metrics
 from resqued.health.place import place_of
 from resqued.health.server import Author, HealthServer
+from resqued.ipc.health_order import HealthOrder, HealthOrderError
 from resqued.process import kernel, lifeline
 from resqued.process.signals import SignalInbox
 from resqued.process.title import set_title
 
 
-def main(listening_end: int, lifeline_end: int, control: str) -> int:
-    """Serve: descriptor of the listening socket, of the lifeline, path of the control socket.
+def main(arguments: Sequence[str]) -> int:
+    """Serve, as the one argument orders.
 
     Ends with the master, whose port it must not hold. At TERM it takes nobody in any more, within
     half a second, and ends when those are gone who are there.
     """
     kernel.die_with_parent(Signals.SIGKILL)
-    for descriptor in (listening_end, lifeline_end):
-        os.set_inheritable(descriptor, False)
-    listening = socket.socket(fileno=listening_end)
+    try:
+        order = HealthOrder.read(arguments)
+        listening = _take_over(order)
+    except HealthOrderError as error:
+        print(f"resqued.cli.health is started by a master only: {error}", file=sys.stderr)
+        return ExitCode.USAGE
+    log.configure(order.log_path, order.log_format, os.environ.get("JOURNAL_STREAM"))
     set_title(f"resqued-{__version__} health {place_of(listening)}")
     with SignalInbox((Signals.SIGTERM,)) as inbox:
 
         def is_over() -> bool:
-            return bool(inbox.drain()) or lifeline.has_ended(lifeline_end)
+            return bool(inbox.drain()) or lifeline.has_ended(order.lifeline)
 
-        with HealthServer(listening, _pages(control), is_over) as server:
+        with HealthServer(listening, _pages(order.control), is_over) as server:
             server.serve()
-    return 0
+    return ExitCode.OK
+
+
+def _take_over(order: HealthOrder) -> socket.socket:
+    """Return the listening socket; it and the lifeline are this program's alone from now on.
+
+    Raises HealthOrderError if they are not there.
+    """
+    try:
+        for descriptor in (order.listening, order.lifeline):
+            os.set_inheritable(descriptor, False)
+        return socket.socket(fileno=order.listening)
+    except (OSError, OverflowError) as error:
+        raise HealthOrderError(
+            f"it has not got the descriptors that were named: {error}"
+        ) from error
 
 
 def _pages(control: str) -> Mapping[str, Author]:
@@ -56,5 +77,4 @@ def _metrics(control: str, clock: MonotonicClock) -> Author:
 
 
 if __name__ == "__main__":
-    log.configure(sys.argv[4] or None, sys.argv[5], os.environ.get("JOURNAL_STREAM"))
-    sys.exit(main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))
+    sys.exit(main(sys.argv[1:]))

@@ -5,6 +5,7 @@ from signal import Signals
 
 from resqued.backoff import Backoff
 from resqued.clock import Clock
+from resqued.ipc.health_order import HealthOrder
 from resqued.master.options import Options
 from resqued.process import reaper, signals
 from resqued.process.reaper import ExitStatus
@@ -82,16 +83,14 @@ class HealthProcess:
         options = self._options
         assert options.health_socket is not None
         assert options.control is not None
+        order = HealthOrder(
+            listening=options.health_socket,
+            lifeline=self._lifeline,
+            control=options.control,
+            log_path=options.log_path,
+            log_format=options.log_format,
+        )
         self._context.enter()
         return spawn_interpreter(
-            self._context,
-            HEALTH_MODULE,
-            [
-                str(options.health_socket),
-                str(self._lifeline),
-                options.control,
-                options.log_path or "",
-                options.log_format,
-            ],
-            (options.health_socket, self._lifeline),
+            self._context, HEALTH_MODULE, order.arguments(), (order.listening, order.lifeline)
         )

@@ -7,6 +7,8 @@ import re
 import signal
 import socket
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -27,6 +29,7 @@ from tests.support.server import ValkeyServer
 
 ANY_PORT = ("--http", "0", "-p", "a.pid")
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+LACKING = "it has not got the descriptors that were named:"
 JOBS = """
 import os, signal, time, resque
 
@@ -499,3 +502,28 @@ def reload_and_wait(daemon: Daemon) -> None:
     """Reload, and wait for the outcome."""
     done = daemon.run("reload", "--wait", "-p", "a.pid")
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("5", "6", "a.sock"), "its one argument is a JSON object that a master makes"),
+        (
+            ('{"listening": 999, "lifeline": 0, "control": "a.sock"}',),
+            f"{LACKING} [Errno 9] Bad file descriptor",
+        ),
+        (
+            ('{"listening": 0, "lifeline": 0, "control": "a.sock"}',),
+            f"{LACKING} [Errno 88] Socket operation on non-socket",
+        ),
+    ],
+)
+def test_the_program_by_hand(arguments: tuple[str, ...], reason: str):
+    """It is none that anybody else than a master starts, which it says in one line; exit 2."""
+    command = [sys.executable, "-m", "resqued.cli.health", *arguments]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False
+    )
+
+    assert done.stderr == f"resqued.cli.health is started by a master only: {reason}\n"
+    assert (done.stdout, done.returncode) == ("", 2)
