@@ -32,8 +32,9 @@ MAY_IMPORT = {
     ),
     "resqued.report": ("resqued.figures",),
     "resqued.figures": (),
+    "resqued.pool_size": (),
     "resqued.ipc": ("resqued.figures", "resqued.typed", "resqued.errors"),
-    "resqued.config": ("resqued.errors",),
+    "resqued.config": ("resqued.pool_size", "resqued.errors"),
     "resqued.control": (
         "resqued.figures",
         "resqued.process",
@@ -43,6 +44,7 @@ MAY_IMPORT = {
     ),
     "resqued.master": (
         "resqued.figures",
+        "resqued.pool_size",
         "resqued.control",
         "resqued.ipc",
         "resqued.typed",
@@ -437,7 +439,7 @@ def test_the_master_loads_next_to_nothing():
         "resqued",
         *(f"resqued.{part}" for part in ("master", "control", "ipc", "process", "backoff")),
         *(f"resqued.{part}" for part in ("clock", "typed", "errors", "exit_codes", "log")),
-        "resqued.figures",
+        *("resqued.figures", "resqued.pool_size"),
     }
     assert not HEAVY & modules
 
@@ -479,7 +481,7 @@ def test_what_forks_for_each_job_loads_nothing_that_each_fork_pays_for():
 def test_the_names_of_a_config_file_load_only_themselves():
     """Editors and type checkers import them outside a daemon."""
     assert parts(loaded_by("import resqued.config")) <= {
-        *("resqued", "resqued.config", "resqued.errors"),
+        *("resqued", "resqued.config", "resqued.errors", "resqued.pool_size"),
     }
 
 

@@ -5,12 +5,11 @@ from collections.abc import Callable
 from typing import Final, TypeAlias, TypeGuard
 
 from resqued.config.hooks import is_deferred, takes
+from resqued.pool_size import MAX_POOL_SIZE
 
 #: Returns the complaint about a value, worded to stand after it; None if it is in order.
 Check: TypeAlias = Callable[[object], str | None]
 
-#: More processes than any host runs; a slip of the keyboard must not fill its memory.
-MAX_POOL_SIZE: Final = 100_000
 #: About 11 days; the kernel's poll takes no more than 2**31 ms.
 MAX_SECONDS: Final = 1_000_000
 

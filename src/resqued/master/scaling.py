@@ -7,10 +7,8 @@ from resqued.master.generation import Generation
 from resqued.master.generations import Generations
 from resqued.master.places import PoolPlaces
 from resqued.master.reloads import Outcome, Reload
+from resqued.pool_size import MAX_POOL_SIZE
 
-#: More than any host runs; with queues of ordinary length a listener can tell the master of as many
-#: in one message.
-MAX_POOL_SIZE = 10_000
 #: How many names an error lists.
 _MOST = 20
 

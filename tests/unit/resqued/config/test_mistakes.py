@@ -23,7 +23,7 @@ POOL_OPTIONS = (
     "max_memory, name, on_worker_death, seconds_per_fork, shuffle_queues, standby, timeout"
 )
 MEMORY = 'must be a number of bytes, or a size such as "200MB" or "1.5GB"'
-SIZE = "the size must be a whole number from 0 to 100000"
+SIZE = "the size must be a whole number from 0 to 10000"
 INTERVAL = "must be a number of seconds from 0 to 1000000"
 TIMEOUT = "must be a number of seconds above 0, at most 1000000"
 COUNT = "must be a whole number, 0 or more"
@@ -154,7 +154,7 @@ MISTAKES = [
     ("worker_pool(2.0)", f"c.py:1: worker_pool(2.0): {SIZE}"),
     ("worker_pool(True)", f"c.py:1: worker_pool(True): {SIZE}"),
     ('worker_pool("a")\nqueue("b")', f'c.py:1: worker_pool("a"): {SIZE}'),
-    ("worker_pool(100_001)", f"c.py:1: worker_pool(100001): {SIZE}"),
+    ("worker_pool(10_001)", f"c.py:1: worker_pool(10001): {SIZE}"),
     (
         "worker_pool()",
         "c.py:1: TypeError: worker_pool() missing 1 required positional argument: 'size'",

@@ -6,7 +6,8 @@ from resqued.ipc.messages import PoolSlots
 from resqued.master.generation import Generation
 from resqued.master.generations import Generations
 from resqued.master.reloads import Outcome, Reload
-from resqued.master.scaling import MAX_POOL_SIZE, check_sizes, scalable
+from resqued.master.scaling import check_sizes, scalable
+from resqued.pool_size import MAX_POOL_SIZE
 
 POOLS = (PoolSlots("mail", 1, (0,)), PoolSlots("\x1b[2J", 0, ()))
 DONE = Reload(number=1, generation=1, asked_at=0.0, outcome=Outcome.DONE)
