@@ -1,5 +1,6 @@
 """A sample as Prometheus wants it (docs/health.md has every name)."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
@@ -23,6 +24,9 @@ from resqued.health.server import Page
 _MODES = ("working", "paused", "stopping")
 _WORKER_STATES = tuple(state.value for state in WorkerState)
 _GENERATION_STATES = ("booting", "owner", "fallback", "superseded", "leaving", "orphaned")
+#: A backslash of a name's own that would be taken for the beginning of a character's code; others,
+#: as in ``App\Mail``, stay.
+_LOOKS_ESCAPED = re.compile(r"\\(?=x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 #: Queues that are shown by name; who names them is whoever may push.
 _MOST_QUEUES = 1000
 
@@ -183,7 +187,17 @@ def _queue_label(name: str) -> str:
 
 
 def _label(text: str) -> str:
-    """Return a text with everything unprintable escaped: it is shown on terminals as well."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
+    """Return a text with everything unprintable escaped: it is shown on terminals as well.
+
+    Different texts have different labels: a series that comes twice spoils the page.
+    """
+    unambiguous = _LOOKS_ESCAPED.sub(lambda found: _escape(found[0]), text)
+    return "".join(char if char.isprintable() else _escape(char) for char in unambiguous)
+
+
+def _escape(char: str) -> str:
+    r"""Return a character's code in one of the forms ``\x1b``, ``\u202e`` and ``\U000e0001``."""
+    code = ord(char)
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

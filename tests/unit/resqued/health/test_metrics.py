@@ -1,5 +1,7 @@
 """The page of metrics, from samples made up here."""
 
+from dataclasses import replace
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -149,6 +151,61 @@ def test_a_queue_has_one_label_everywhere(name: str):
     labels = {key[-1] for key in found if "queue" in key[0] or key[0] == "resqued_jobs_total"}
     assert len(labels) == 1
     assert labels.pop().isprintable()
+
+
+#: Names, and how they are shown; each might be taken for another one.
+ODD_NAMES = {
+    "a\x1b": r"a\x1b",
+    r"a\x1b": r"a\x5cx1b",
+    r"a\x5cx1b": r"a\x5cx5cx1b",
+    "a\n": r"a\x0a",
+    r"a\n": r"a\n",
+    r"a\x0a": r"a\x5cx0a",
+    "\u202e": r"\u202e",
+    r"\u202e": r"\x5cu202e",
+    "\\\u202e": r"\\u202e",
+    "\U000e0001": r"\U000e0001",
+    r"\U000e0001": r"\x5cU000e0001",
+    r"App\Mail\\x": r"App\Mail\\x",
+}
+
+
+def test_names_that_are_alike_when_escaped():
+    """Each has a series of its own; a backslash is shown by a code only where it would be one."""
+    found = page(
+        Sample(
+            figures=figures(*(JobTally(queue="q", job=n, performed=1) for n in ODD_NAMES)),
+            backlog=backlog(*(QueueDepth(name=n, depth=1, head_age=None) for n in ODD_NAMES)),
+        )
+    )
+
+    jobs = {key[1] for key in found if key[0] == "resqued_jobs_total"}
+    queues = {key[1] for key in found if key[0] == "resqued_queue_jobs"}
+    assert jobs == queues == set(ODD_NAMES.values())
+    assert found["resqued_jobs_total", r"a\x1b", "performed", "q"] == 1
+
+
+def test_no_series_comes_twice():
+    """Prometheus takes no page with one; what has the same label after all counts together."""
+    names = [*ODD_NAMES, "\ud800", "\udcff", "?", "\ufffd", "x" * 500, "x" * 501, "é" * 500]
+    names += ["x" * 95 + "é", "x" * 95 + "\u0100", "x" * 191 + "é", "x" * 191 + "\u0100", ""]
+    ledger = Ledger()
+    ledger.begin()
+    for name in names:
+        ledger.end(name, name, "performed", 1.0)
+    ends = tuple(EndTally(name, 1) for name in ODD_NAMES)
+    reloads = tuple(ReloadCount(name, 1, 1.0) for name in ODD_NAMES)
+    counted = replace(figures(*ledger.read()), ends=ends, reloads=reloads)
+    ledger.close()
+    waiting = backlog(*(QueueDepth(name=name, depth=1, head_age=1.0) for name in names))
+
+    text = Metrics(lambda: Sample(figures=counted, backlog=waiting)).page("").body.decode()
+    series = [line.rpartition(" ")[0] for line in text.splitlines() if line[0] != "#"]
+    found = page(Sample(figures=counted, backlog=waiting))
+
+    assert len(series) == len(set(series)) == len(found)
+    assert sum(v for key, v in found.items() if key[0] == "resqued_jobs_total") == len(names)
+    assert sum(v for key, v in found.items() if key[0] == "resqued_queue_jobs") == len(names)
 
 
 def test_queues_with_one_label():
