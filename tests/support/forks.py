@@ -79,6 +79,19 @@ def no_room() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NPROC, (soft, hard))
 
 
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """Let nothing be opened meanwhile; likewise."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def _read(reader: int, size: int) -> bytes:
     said = b""
     while len(said) < size:

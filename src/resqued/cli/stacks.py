@@ -124,10 +124,13 @@ def _opened(master: Master, pid: int) -> Iterator[tuple[ProcessWatch, DumpFile]]
 
 
 def _watch(pid: int) -> ProcessWatch | None:
+    """Watch a process; None: it has ended. Raises StacksError without a descriptor for that."""
     try:
         return ProcessWatch(pid)
     except ProcessLookupError:
         return None
+    except OSError as error:
+        raise StacksError(f"process {pid} cannot be looked at: {error.strerror}") from error
 
 
 def _workers(status: PoolStatus) -> set[int | None]:

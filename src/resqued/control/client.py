@@ -33,7 +33,10 @@ class NotRunningError(ResquedError):
 
 
 class NoAnswerError(ResquedError):
-    """Raised when somebody listens, and does not answer in time or may not be asked."""
+    """Raised when somebody listens, and does not answer in time or cannot be asked.
+
+    That is if it is another user's, or this process has no descriptor to ask with.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ def text_of(content: Mapping[str, Any], name: str) -> str:
 def _ask_once(question: _Question, clock: Clock) -> bytes:
     """Return the line of the answer; nothing if the connection has ended before it was whole."""
     path = question.path
-    with socket.socket(socket.AF_UNIX) as connection:
+    with _new_socket(path) as connection:
         _limit(connection, question.until, clock)
         try:
             with address_of(path) as address:
@@ -95,8 +98,7 @@ def _ask_once(question: _Question, clock: Clock) -> bytes:
         except BlockingIOError as error:
             raise _no_answer(path) from error
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise NoAnswerError(f"cannot use control socket {path}: {reason}") from error
+            raise _unusable(path, error) from error
         try:
             connection.sendall(question.line)
         except BlockingIOError as error:
@@ -104,6 +106,13 @@ def _ask_once(question: _Question, clock: Clock) -> bytes:
         except OSError:
             pass  # it has closed its end; what it may have said can be read
         return _receive(connection, question, clock)
+
+
+def _new_socket(path: str) -> socket.socket:
+    try:
+        return socket.socket(socket.AF_UNIX)
+    except OSError as error:
+        raise _unusable(path, error) from error
 
 
 def _receive(connection: socket.socket, question: _Question, clock: Clock) -> bytes:
@@ -131,6 +140,10 @@ def _limit(connection: socket.socket, until: float, clock: Clock) -> None:
     limit = _TIMEVAL.pack(int(seconds), int(seconds % 1 * 1_000_000))
     for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
         connection.setsockopt(socket.SOL_SOCKET, option, limit)
+
+
+def _unusable(path: str, error: OSError) -> NoAnswerError:
+    return NoAnswerError(f"cannot use control socket {path}: {error.strerror or error}")
 
 
 def _no_answer(path: str) -> NoAnswerError:

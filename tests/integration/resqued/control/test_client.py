@@ -8,6 +8,7 @@ import pytest
 
 from resqued.clock import MonotonicClock
 from resqued.control.client import NoAnswerError, ask_within
+from tests.support.forks import in_child, no_more_files
 
 IN_DOUBT = "it may still do what it was told"
 ORDERS = ["reload", "pause", "resume", "stop", "restart", "scale", "reexec", "reopen-logs"]
@@ -40,3 +41,13 @@ def test_an_order_without_an_answer(hanging: str, verb: str):
 def test_a_look_without_an_answer(hanging: str, verb: str):
     """It changes nothing, and there is nothing more to say."""
     assert refusal(hanging, verb) == f"resqued at {hanging} does not answer in time"
+
+
+def test_no_descriptor_to_ask_with(hanging: str):
+    """It is said as any other reason why there is no answer: who looks again and again goes on."""
+
+    def body() -> str:
+        with no_more_files():
+            return refusal(hanging, "status")
+
+    assert in_child(body) == f"cannot use control socket {hanging}: Too many open files"

@@ -1,7 +1,5 @@
 """The HTTP side, with pages made up here."""
 
-import os
-import resource
 import socket
 import threading
 import time
@@ -12,7 +10,7 @@ import pytest
 
 from resqued.health import server
 from resqued.health.server import MAX_CLIENTS, HealthServer, Page
-from tests.support.forks import in_child
+from tests.support.forks import in_child, no_more_files
 from tests.support.waiting import wait_until
 
 REQUEST = b"GET /page HTTP/1.0\r\n\r\n"
@@ -128,19 +126,6 @@ def test_no_descriptor_for_a_client(caplog: pytest.LogCaptureFixture):
     assert took > rounds * server.PAUSE * 0.9
     assert events == ["health_files_lacking"]
     assert answer.endswith(b"well\n")
-
-
-@contextmanager
-def no_more_files() -> Iterator[None]:
-    """Let nothing be opened meanwhile."""
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    next_one = os.dup(0)
-    os.close(next_one)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (next_one, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_a_mistake_beside_the_pages(
