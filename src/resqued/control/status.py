@@ -87,7 +87,7 @@ class MasterStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerEnds:
-    """Listeners that have ended untold, or could not start."""
+    """Listeners that have ended untold, or could not start and were no reload's."""
 
     count: int
     generation: int | None  #: of the last

@@ -210,7 +210,8 @@ class Listeners:
         untold = generation.stage is not Stage.LEAVING
         expected = not (untold or generation.has_failed)
         self._say_ended(generation, status, untold=untold)
-        if not expected:
+        # Where a reload says that it has failed, and why, all is told.
+        if untold or (generation.has_failed and not self.reloads.has_failed(generation.number)):
             self.ends = Ends(self.ends.count + 1, generation.number, str(status))
         self.former_figures = self.former_figures.plus(generation.figures)
         generation.figures = NO_FIGURES  # workers may outlive it, and keep it known

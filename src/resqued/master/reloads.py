@@ -75,6 +75,10 @@ class Reloads:
         """The one of that number, if it is remembered."""
         return next((reload for reload in self.known if reload.number == number), None)
 
+    def has_failed(self, generation: int) -> bool:
+        """Whether one that started that generation has failed, and tells why."""
+        return any(r.generation == generation and r.outcome is Outcome.FAILED for r in self.known)
+
     def begin(self, generation: int) -> None:
         """Note that one was asked for, which starts that generation."""
         self.abandon("another reload was asked for")

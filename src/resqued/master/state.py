@@ -32,7 +32,7 @@ class StateError(ResquedError):
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """The listeners that have ended untold, or could not start."""
+    """The listeners that have ended untold, or could not start and were no reload's."""
 
     count: int = 0
     generation: int | None = None  #: the last one's

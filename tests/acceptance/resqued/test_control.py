@@ -480,6 +480,34 @@ def test_a_listener_that_is_killed(daemon: Daemon):
     assert daemon.stop() == 0
 
 
+def test_a_reload_that_was_refused(daemon: Daemon):
+    """No listener has ended untold: the outcome of the reload says all."""
+    daemon.start_working("worker('a')\n", *BY_PIDFILE, count=1)
+    for text in ("worker('a', x=1)\n", "before_fork(lambda: 1 / 0)\nworker('a')\n"):
+        daemon.write("resqued.py", text)
+        number = ask(daemon.folder / "a.sock", "reload")["reload"]["number"]
+
+        daemon.wait_for_log(rf"Listener #{number + 1} \(pid \d+\) ended\n")
+
+        found = status(daemon)
+        assert (found["reload"]["number"], found["reload"]["outcome"]) == (number, "failed")
+        assert found["listener_ends"]["count"] == 0
+    assert daemon.stop() == 0
+
+
+def test_files_that_cannot_be_read_when_they_are_needed(daemon: Daemon):
+    """Nobody has asked for a reload: that its listener could not start is told."""
+    daemon.start_working("worker('a')\n", *BY_PIDFILE, count=1)
+    daemon.write("resqued.py", "worker('a', x=1)\n")
+    daemon.signal_process(daemon.tree().listeners[0], signal.SIGKILL)
+
+    daemon.wait_for_log(r"Listener #2 \(pid \d+\) ended\n")
+
+    found = status(daemon)
+    assert (found["reload"], found["listener_ends"]["count"]) == (None, 2)
+    assert daemon.stop() == 0
+
+
 def test_the_version_of_the_application(daemon: Daemon):
     """And that of what each generation runs."""
     daemon.start_working(

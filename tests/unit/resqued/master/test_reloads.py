@@ -47,6 +47,8 @@ def test_one_that_fails(reloads: Reloads, *, is_proved: bool):
     reloads.failed(2, "its listener has ended")
 
     assert outcome(reloads) == (Outcome.FAILED, "no module", 100.0)
+    reloads.begin(3)
+    assert [reloads.has_failed(generation) for generation in (1, 2, 3)] == [False, True, False]
 
 
 def test_another_one_comes_before_its_end(reloads: Reloads):
