@@ -41,6 +41,12 @@ class Process:
         return self.gate.board.read()
 
     @property
+    def unended_job(self) -> JobInHand | None:
+        """The same, unless it has ended, and only what has become of it is still to be told."""
+        job = self.job
+        return None if self.gate.board.has_ended else job
+
+    @property
     def may_have_left_a_job(self) -> bool:
         """Whether it has ended, and not as one that has handed over all it had."""
         if self.status is None or not self.is_let_through:

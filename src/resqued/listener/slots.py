@@ -128,7 +128,7 @@ class WorkerSlot:
         process, limit = self.process, self.spec.limits.timeout
         if process is None or not self.is_occupied or limit is None or process.enforces:
             return None
-        return process.overtime.due_in(process.job, limit)
+        return process.overtime.due_in(process.unended_job, limit)
 
     def end_if_overdue(self, stop_timeout: float) -> None:
         """Have a worker leave whose job takes too long: TERM, and KILL after ``stop_timeout``.
@@ -138,7 +138,7 @@ class WorkerSlot:
         process, limit = self.process, self.spec.limits.timeout
         if process is None or limit is None or self.overdue_in is None:
             return
-        stage = process.overtime.step(process.job, limit, stop_timeout)
+        stage = process.overtime.step(process.unended_job, limit, stop_timeout)
         if stage is Stage.ASKED:
             stack.ask(process.pid)
         elif stage is not None:

@@ -74,6 +74,11 @@ class Board:
         self.job_ended(CUT_OFF)
 
     @property
+    def has_ended(self) -> bool:
+        """Whether the job that has begun last has ended, though it may still be in hand."""
+        return self.ledger.is_even
+
+    @property
     def begun(self) -> int:
         """How many jobs have begun, the one in hand included."""
         return self.ledger.begun

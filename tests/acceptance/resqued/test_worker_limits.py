@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 
 from resque.client import Resque
 from resque.registry import Registry
 from resque.store.server import connect
+from tests.support.control import ask, workers_of
 from tests.support.daemon import Daemon
 from tests.support.inspection import Inspector
 from tests.support.server import ValkeyServer
@@ -25,6 +27,13 @@ def mark(number):
 @resque.job(queue="q", name="Own")
 def own(number):
     note("own", f"{number} {os.getpid()}")
+
+@resque.job(queue="q", name="Fail")
+def fail(name):
+    note("begun", f"{os.getpid()} {os.getppid()}")
+    while not os.path.exists(name):
+        time.sleep(0.01)
+    raise RuntimeError("as asked")
 
 @resque.job(queue="q", name="Stuck")
 def stuck():
@@ -132,3 +141,33 @@ def test_a_job_in_the_worker_s_own_process(
     )
     assert "next start in" not in daemon.log
     assert daemon.stop() == 0
+
+
+def test_a_job_that_has_ended_while_the_server_is_away(daemon: Daemon):
+    """It has not taken too long, however long its failure waits to be written down."""
+    hook = "@after_fork\ndef no_fork(worker): worker.fork_per_job = False\n"
+    daemon.write("app.py", JOBS)
+    with ValkeyServer() as server, closing(Resque(connect(server.url), Registry())) as client:
+        client.enqueue_to("q", "Fail", "go")
+        config = f"{LOAD}{hook}worker_pool(1, 'q', interval=0.1, timeout=1.5)\n"
+        daemon.start(config, "-p", "a.pid", environment={"REDIS_URL": server.url})
+        daemon.wait_until(lambda: daemon.read("begun"), "the job")
+        server.stop()
+        daemon.write("go", "")
+        daemon.wait_for_log("Trying again until the server is well")
+
+        def job_age() -> float:
+            (worker,) = workers_of(ask(daemon.folder / "a.sock", "status"))
+            assert (worker["state"], worker["job"]) == ("busy", "Fail")
+            return float(worker["job_age"])
+
+        daemon.wait_until(lambda: job_age() > 3, "twice the limit")
+        server.start()
+        client.enqueue_to("q", "Own", 1)
+        daemon.wait_until(lambda: daemon.read("own"), "the next job")
+
+        (failure,) = client.failures.page(0, 10)
+        assert (failure.exception, failure.error) == ("RuntimeError", "as asked")
+        assert "has had 'Fail' for more than" not in daemon.log
+        assert daemon.read("own").split()[1] == daemon.read("begun").split()[0]
+        assert daemon.stop() == 0

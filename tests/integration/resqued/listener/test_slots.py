@@ -283,6 +283,31 @@ def test_a_job_that_ends_just_in_time(story: Story):
 
 
 @told
+def test_a_job_whose_outcome_cannot_be_told_yet(story: Story):
+    """Its server may be away for longer than any limit: it has ended in time, and stays in hand."""
+
+    def body(ticket: Ticket) -> int:
+        ticket.wait()
+        ticket.board.job_started("Ended")
+        ticket.board.job_ended("failed")
+        return hang(ticket)
+
+    story.slot.spec = replace(SPEC, limits=WorkerLimits(timeout=30))
+    story.start(body)
+    story.watched()
+    story.reach_gate()
+    wait_until(lambda: story.process.gate.board.begun and story.process.unended_job is None, "it")
+    for _ in range(3):
+        story.clock.turn(100)
+        assert story.slot.overdue_in == 30
+        story.slot.end_if_overdue(10)
+    assert story.slot.state is SlotState.WORKING
+    assert story.process.job.name == "Ended"
+    story.slot.send(Signals.SIGKILL)
+    story.reap()
+
+
+@told
 def test_a_worker_that_sees_to_its_limit_is_let_be(story: Story):
     """And so is one without a limit."""
     for first, limit in [(("enforces",), 30.0), ((), None)]:
