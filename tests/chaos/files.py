@@ -10,6 +10,8 @@ Queues = tuple[str, ...]
 #: What one file asks for and another asks for may be the same, less, more, or other lists.
 QUEUES: tuple[Queues, ...] = (("a",), ("b",), ("c",), ("a", "b"), ("b", "c"))
 MOST = 5
+#: The name and the only queue of the pool that every file has besides, and that can be scaled.
+POOL = "p"
 
 
 class Trouble(Enum):
@@ -51,6 +53,7 @@ class File:
     version: int
     workers: tuple[Queues, ...]
     trouble: Trouble = Trouble.NONE
+    pool: int = 0  #: workers of the pool
 
     def text(self, style: Style) -> str:
         """Return the file."""
@@ -61,27 +64,35 @@ class File:
             made = f"chaos_app.Worker(queues, {self.version}, {settings})"
             lines.append(f"worker_factory(lambda queues: {made})")
         lines += [f"worker({', '.join(map(repr, q))}, interval=0.1)" for q in self.workers]
+        lines.append(f"worker_pool({self.pool}, {POOL!r}, name={POOL!r}, interval=0.1)")
         return "\n".join([*lines, _LINES[self.trouble], ""])
+
+    def lists(self, pool: int) -> tuple[frozenset[str], ...]:
+        """Return the queues of all its workers, with so many in the pool."""
+        return (*map(frozenset, self.workers), *[frozenset({POOL})] * pool)
 
 
 def changed(former: File, kind: str, chance: Random) -> File:
     """Return the next file: ``kind`` says how it differs from the one before."""
-    workers = list(former.workers)
+    workers, pool = list(former.workers), former.pool
     match kind:
         case "changed":
+            pool = chance.randint(0, 3)
             workers = [chance.choice(QUEUES) for _ in range(chance.randint(1, MOST))]
         case "renamed":
             names = dict(zip("abc", chance.sample("abcd", 3), strict=True))
             workers = [tuple(names.get(name, name) for name in queues) for queues in workers]
         case "grown":
+            pool += chance.randint(0, 2)
             workers += [chance.choice(QUEUES) for _ in range(chance.randint(1, 3))]
         case "shrunk":
+            pool //= 2
             workers = chance.sample(workers, max(1, len(workers) // 2)) if workers else workers
         case "emptied":
-            workers = []
+            workers, pool = [], 0
         case _:
             pass
     chance.shuffle(workers)
     if len(workers) > MOST + 2:
         workers = workers[:MOST]
-    return File(former.version + 1, tuple(workers))
+    return File(former.version + 1, tuple(workers), pool=min(pool, MOST))

@@ -4,21 +4,22 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from signal import Signals
 
-from tests.chaos.files import File, Style, Trouble, changed
+from tests.chaos.feeder import Feeder
+from tests.chaos.files import MOST, POOL, File, Style, Trouble, changed
+from tests.chaos.sizes import Sizes
 from tests.chaos.watcher import Kind, Seen, Watcher
 from tests.support import processes
+from tests.support.control import ask
 from tests.support.server import ValkeyServer
 
 #: Seconds until a daemon that nobody disturbs must be as its last file wants it, and be gone.
@@ -101,6 +102,10 @@ class Schedule:
         }[order.style]
         self._files: dict[int, File] = {}
         self._good = File(0, ())
+        self._sizes = Sizes(time.monotonic)
+        self._size: int | None = (
+            None  #: of the pool, once nothing else happens; None: as in the file
+        )
         self._began = time.monotonic()
         self._server: ValkeyServer | None = None
         self._feeder: Feeder | None = None
@@ -120,6 +125,7 @@ class Schedule:
         else:
             self._be_wild()
         self._settle()
+        self._scale_in_peace()
         self._stop()
 
     # --- the daemon -----------------------------------------------------------------------
@@ -160,8 +166,9 @@ class Schedule:
         process = processes.find(self._master.pid)
         return process.title if process else ""
 
-    def _plan(self, version: int) -> tuple[frozenset[str], ...]:
-        return tuple(frozenset(queues) for queues in self._files[version].workers)
+    def _plan(self, version: int, generation: int | None) -> tuple[frozenset[str], ...]:
+        file = self._files[version]
+        return file.lists(self._sizes.most(file.pool, generation))
 
     def _write(self, file: File) -> None:
         self._files[file.version] = file
@@ -227,9 +234,9 @@ class Schedule:
 
     def reload(self, kind: str) -> None:
         """HUP, with a good file that differs from the last good one in this way."""
-        last = File(max(self._files), self._good.workers)
+        last = replace(self._good, version=max(self._files))
         self._write(changed(last, kind, self._chance))
-        self._say(f"  file {self._good.version}: {self._good.workers}")
+        self._say(f"  {self._good}")
         self._signal(Signals.SIGHUP)
 
     def reload_broken_somehow(self) -> None:
@@ -250,7 +257,8 @@ class Schedule:
         return "[paused]" in self._title
 
     def _reload_broken(self, trouble: Trouble) -> None:
-        file = File(max(self._files) + 1, self._good.workers or (("a",),), trouble)
+        workers = self._good.workers or (("a",),)
+        file = File(max(self._files) + 1, workers, trouble, self._good.pool)
         self._say(f"  file {file.version}: {trouble.value}")
         self._outcome.events[f"  {trouble.value}"] += 1
         self._write(file)
@@ -280,6 +288,37 @@ class Schedule:
         """USR1."""
         self._signal(Signals.SIGUSR1)
 
+    def scale(self) -> None:
+        """Give the pool any size, if that may be."""
+        self._scale(self._chance.randint(0, MOST))
+
+    def _scale(self, size: int) -> bool:
+        """Return whether the pool has this size from now on."""
+        self._sizes.ask(size)
+        try:
+            answer = ask(self._control, "scale", pools={POOL: size})
+        except (OSError, ValueError) as error:  # nobody there, or gone before the whole answer
+            self._note_scaled(f"{size}: no answer: {error}", "unanswered")
+            self._sizes.unanswered()
+            return False
+        if not answer["ok"]:
+            self._note_scaled(f"{size}: {answer['error']}", answer["code"])
+            self._sizes.refused()
+            return False
+        was = answer["pools"][POOL]["was"]
+        self._note_scaled(f"{was} to {size} in generation {answer['generation']}", "done")
+        self._sizes.accepted(answer["generation"], was)
+        return True
+
+    def _note_scaled(self, text: str, outcome: str) -> None:
+        self._say(f"  {text}")
+        self._outcome.events[f"  scale {outcome}"] += 1
+
+    @property
+    def _control(self) -> pathlib.Path:
+        assert self._master is not None
+        return self._folder / "resqued" / f"{self._master.pid}.sock"
+
     def kill(self, *kinds: Kind) -> None:
         """KILL to one of the daemon's processes, which must carry the schedule's mark."""
         candidates = sorted(self._of(*kinds), key=lambda seen: seen.pid)
@@ -301,8 +340,9 @@ class Schedule:
         self._watcher.expect_at_least(None)
         if self._feeder is not None:
             self._feeder.stop()
-        self._write(changed(File(max(self._files), self._good.workers), "changed", self._chance))
-        self._say(f"the end: file {self._good.version}: {self._good.workers}")
+        last = replace(self._good, version=max(self._files))
+        self._write(changed(last, "changed", self._chance))
+        self._say(f"the end: {self._good}")
         self._signal(Signals.SIGCONT)
         self._signal(Signals.SIGHUP)
         self._wait_until(self._is_settled, "the last file's workers", SETTLED)
@@ -310,8 +350,15 @@ class Schedule:
         if not self._is_settled():
             self._wait_until(self._is_settled, "the last file's workers, to stay", SETTLED)
 
+    def _scale_in_peace(self) -> None:
+        """Nothing else happens: the pool gets any size that it is to have."""
+        size = self._chance.randint(0, MOST)
+        self._wait_until(lambda: self._scale(size), "leave to scale", SETTLED)
+        self._size = size
+        self._wait_until(self._is_settled, f"a pool of {size}", SETTLED)
+
     def _is_settled(self) -> bool:
-        wanted = Counter(map(frozenset, self._good.workers))
+        wanted = Counter(self._good.lists(self._good.pool if self._size is None else self._size))
         workers = self._of(Kind.WORKER)
         return (
             Counter(seen.queues for seen in workers) == wanted
@@ -391,39 +438,6 @@ class Schedule:
         return path.read_text(errors="replace") if path.exists() else ""
 
 
-class Feeder:
-    """Puts short jobs into all queues, for the workers that come with resque."""
-
-    def __init__(self, port: int) -> None:
-        self._connection = socket.create_connection(("127.0.0.1", port), timeout=5)
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Put no more in."""
-        if not self._is_over.is_set():
-            self._is_over.set()
-            self._thread.join()
-            self._connection.close()
-
-    def _run(self) -> None:
-        chance = Random(0)
-        while not self._is_over.wait(0.03):
-            name = chance.choice("abcd")
-            nap = f'{{"class":"Nap","args":[{chance.choice((0.001, 0.02, 0.1, 0.5))}]}}'
-            try:
-                self._call("SADD", "resque:queues", name)
-                self._call("RPUSH", f"resque:queue:{name}", nap)
-            except OSError:
-                return  # the schedule is over
-
-    def _call(self, *words: str) -> None:
-        parts = [f"*{len(words)}\r\n", *(f"${len(word)}\r\n{word}\r\n" for word in words)]
-        self._connection.sendall("".join(parts).encode())
-        self._connection.recv(64)
-
-
 def _reload(kind: str) -> Callable[[Schedule], None]:
     return lambda schedule: schedule.reload(kind)
 
@@ -450,4 +464,5 @@ _EVENTS: dict[str, tuple[int, Callable[[Schedule], None]]] = {
     "USR2": (2, Schedule.pause),
     "CONT": (3, Schedule.resume),
     "USR1": (4, Schedule.replace_master),
+    "scale": (8, Schedule.scale),
 }

@@ -13,11 +13,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
+from tests.chaos.sizes import OVERLAP
+
 #: Seconds between two looks.
 PERIOD = 0.004
-#: Seconds for which a file still counts after the last worker of it has come: a grant may be on
-#: its way to a listener while another generation becomes the owner.
-OVERLAP = 1.0
 #: Seconds after which too few workers are a breach; building one takes longer in such a schedule.
 DIP = 0.06
 #: Seconds in which a job whose worker was killed must be gone.
@@ -50,7 +49,8 @@ class Seen:
     ppid: int
     since: float
     kind: Kind = Kind.UNTITLED
-    version: int | None = None
+    version: int | None = None  #: of the file
+    generation: int | None = None
     queues: frozenset[str] | None = None
     title: str = ""
     counted_at: float | None = None  #: when it was first counted as a worker
@@ -85,15 +85,21 @@ class Seen:
         self.files.clear()
 
 
+#: What a file of this version asks for, in this generation; None: it is not known which that is.
+Plans = Callable[[int, int | None], tuple[frozenset[str], ...]]
+
+
 class Watcher:
     """The thread that looks. ``breaches`` is what it has found."""
 
-    def __init__(self, master: int, plans: Callable[[int], tuple[frozenset[str], ...]]) -> None:
-        """``plans`` returns what the file of a version asks for."""
+    def __init__(self, master: int, plans: Plans) -> None:
+        """``plans`` returns what the file of a version asks for, as it may be scaled."""
         self._plans = plans
         self._seen: dict[int, Seen] = {master: Seen(master, 0, time.monotonic())}
         self._master = self._seen[master]
-        self._starts: list[tuple[float, int]] = []  #: when a worker of which file came
+        #: When a worker of which file and generation has come. Their plan counts for a while after
+        #: that: a grant may be on its way to a listener while another generation becomes the owner.
+        self._starts: list[tuple[float, int, int | None]] = []
         self._floor: tuple[int, float] | None = None  #: workers that must be, and since when not
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -177,8 +183,8 @@ class Watcher:
             return
         seen.title = title
         seen.kind = self._kind(seen, parent)
-        if seen.kind in {Kind.STARTING, Kind.WORKER} and seen.version is None:
-            seen.version = self._version_of(seen.ppid)
+        if seen.kind in {Kind.STARTING, Kind.WORKER}:
+            self._assign(seen)
         if seen.kind in {Kind.STARTING, Kind.WORKER} and seen.counted_at is None:
             seen.counted_at = now
 
@@ -189,6 +195,7 @@ class Watcher:
         if listener := _LISTENER.match(title):
             if seen.ppid != self._master.pid:
                 return Kind.UNTITLED
+            seen.generation = int(listener[1])
             seen.version = int(listener[2]) if listener[2] else None
             return Kind.LISTENER
         if chaos := _CHAOS.match(title):
@@ -214,9 +221,12 @@ class Watcher:
             return Kind.WORKER
         return Kind.STRANGER
 
-    def _version_of(self, listener: int) -> int | None:
-        seen = self._seen.get(listener)
-        return seen.version if seen is not None else None
+    def _assign(self, worker: Seen) -> None:
+        """Note whose a worker is, as far as it has not said that itself."""
+        listener = self._seen.get(worker.ppid)
+        if listener is not None:
+            worker.generation = worker.generation or listener.generation
+            worker.version = listener.version if worker.version is None else worker.version
 
     # --- the rules ------------------------------------------------------------------------
 
@@ -225,9 +235,11 @@ class Watcher:
         new = [seen for seen in live if seen.counted_at == now]
         if not new:
             return
-        self._starts += [(now, seen.version) for seen in new if seen.version is not None]
+        self._starts += [
+            (now, seen.version, seen.generation) for seen in new if seen.version is not None
+        ]
         self._starts = [start for start in self._starts if now - start[0] <= OVERLAP]
-        plans = [self._plans(version) for version in {version for _, version in self._starts}]
+        plans = [self._plans(*whose) for whose in {start[1:] for start in self._starts}]
         if any(seen.version is None for seen in new) or not plans:
             return  # its listener died before anybody saw which file it had read
         self._require_at_most(live, max(map(len, plans)), "workers in all")
