@@ -14,7 +14,8 @@ _SYNTAX = Syntax(
     name="scale",
     help="""Usage: resqued scale [options] POOL=N [POOL=N ...]
 Gives each worker_pool of that name N workers until the next reload, which has the sizes of the
-files again. Workers that are too many leave when their jobs are done. Does not wait for that.
+files again, as has the listener after one that died. Workers that are too many leave when their
+jobs are done. Does not wait for that.
     -h, --help                       Show this message
 Exit status: 0 it was asked for; 1 it was refused; 2 wrong usage; 3 no such pool runs.""",
     most_words=None,

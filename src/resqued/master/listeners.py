@@ -12,6 +12,7 @@ from resqued.master.hearing import Hearing
 from resqued.master.launcher import Launcher
 from resqued.master.options import FirstStart, Options
 from resqued.master.reloads import Reloads
+from resqued.master.scaling import log_lost_sizes
 from resqued.master.state import Ends, SavedState, restore_generations
 from resqued.master.verdicts import Verdicts
 from resqued.master.watching import Watching
@@ -241,5 +242,7 @@ class Listeners:
             self.reloads.failed(generation.number, reason)
             text = "Listener #%d (pid %d) ended untold: %s"
             log.error(text, generation.number, status.pid, status, extra=fields)
+            if generation is self.generations.owner:
+                log_lost_sizes(generation)
         elif not self.verdicts.has_given_up:  # the reason given then is to stand alone
             log.info("Listener #%d (pid %d) ended", generation.number, status.pid, extra=fields)

@@ -1,5 +1,6 @@
 """Whether pools may get other sizes now, and which; the answer to ``scale`` (docs/control.md)."""
 
+import logging
 from collections.abc import Mapping
 
 from resqued.control.protocol import Code, RefusedError, shown
@@ -8,6 +9,8 @@ from resqued.master.generations import Generations
 from resqued.master.places import PoolPlaces
 from resqued.master.reloads import Outcome, Reload
 from resqued.pool_size import MAX_POOL_SIZE
+
+log = logging.getLogger(__name__)
 
 #: How many names an error lists.
 _MOST = 20
@@ -54,6 +57,29 @@ def check_sizes(generation: Generation, sizes: Mapping[str, int]) -> list[PoolPl
                 f" not {shown(size)}"
             )
     return [known[name] for name in sizes]
+
+
+def log_lost_sizes(owner: Generation) -> None:
+    """Say which sizes the end of a generation's listener, which nobody asked for, takes along.
+
+    They may be why it has ended: the next one would end of them as well, and so on.
+    """
+    for pool in owner.places.pools or ():
+        if pool.size != pool.configured:
+            log.warning(
+                "Pool %.200r is not scaled to %d any more: its listener has ended, and the next has"
+                " the size of the files (%d when they were last read)",
+                pool.name,
+                pool.size,
+                pool.configured,
+                extra={
+                    "event": "scale_lost",
+                    "generation": owner.number,
+                    "pool": pool.name,
+                    "was": pool.size,
+                    "size": pool.configured,
+                },
+            )
 
 
 def _bad(text: str) -> RefusedError:

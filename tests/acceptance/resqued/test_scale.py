@@ -314,7 +314,7 @@ def test_a_pool_that_does_not_work(daemon: Daemon):
 
 @pytest.mark.parametrize("size", [5, 1])
 def test_a_listener_that_is_killed_afterwards(daemon: Daemon, size: int):
-    """The next one has the files' sizes, and replaces all workers, one by one."""
+    """The next one has the files' sizes, which is said, and replaces all workers, one by one."""
     tree = daemon.start_working("worker_pool(3, 'a', name='p')\n", *PIDFILE, count=3)
     scaled(daemon, f"p={size}")
     wait_for_lists(daemon, Inspector(daemon, most=max(3, size)), a=size)
@@ -330,7 +330,10 @@ def test_a_listener_that_is_killed_afterwards(daemon: Daemon, size: int):
     )
     assert len(daemon.tree().workers) == 3
     assert owner(daemon)["pools"] == [{"name": "p", "size": 3, "configured": 3}]
+    lost = f"Pool 'p' is not scaled to {size} any more: its listener has ended, and the next has"
+    assert daemon.log.count(f"{lost} the size of the files (3 when they were last read)\n") == 1
     assert daemon.stop() == 0
+    assert daemon.log.count("any more: its listener") == 1
 
 
 def test_a_size_of_which_the_master_cannot_be_told(daemon: Daemon):
