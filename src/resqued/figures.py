@@ -1,4 +1,4 @@
-"""What is counted of a pool's jobs and workers: values that add up, from worker to master.
+"""What is counted of a pool: values that add up, from worker to master.
 
 Every count only grows, and begins at 0 with whoever counts.
 """
@@ -64,8 +64,17 @@ class EndTally:
 
 
 @dataclass(frozen=True, slots=True)
+class ReloadTally:
+    """The reloads that have ended in one way; the master counts them."""
+
+    outcome: str
+    count: int
+    seconds: float  #: that they took together, from the order to the end
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
-    """All that is counted."""
+    """All that listeners count."""
 
     jobs: tuple[JobTally, ...] = ()
     ends: tuple[EndTally, ...] = ()

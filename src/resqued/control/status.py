@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from resqued.errors import ResquedError
-from resqued.figures import EndTally, JobTally
+from resqued.figures import EndTally, JobTally, ReloadTally
 from resqued.typed import from_json
 
 T = TypeVar("T")
@@ -127,22 +127,13 @@ class Health:
     serving: int  #: workers of all generations that work, those that finish their jobs included
 
 
-@dataclass(frozen=True, slots=True)
-class ReloadCount:
-    """The reloads that have ended in one way."""
-
-    outcome: str
-    count: int
-    seconds: float  #: that they took together
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolFigures:
     """What was counted since the pool was started, by ``figures``."""
 
     jobs: tuple[JobTally, ...]
     ends: tuple[EndTally, ...]  #: of workers
-    reloads: tuple[ReloadCount, ...]
+    reloads: tuple[ReloadTally, ...]
     buckets: tuple[float, ...]  #: seconds; the limits of ``runs``, without the last, which has none
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from resqued.clock import Clock
+from resqued.figures import ReloadTally
 
 #: So many are remembered; an older one is not known any more to who waits for it.
 _REMEMBERED = 16
@@ -37,15 +38,6 @@ class Reload:
     def is_under_way(self) -> bool:
         """Whether its end is still to come."""
         return self.outcome in _UNDER_WAY
-
-
-@dataclass(frozen=True, slots=True)
-class ReloadTally:
-    """The reloads that have ended in one way."""
-
-    outcome: Outcome
-    count: int
-    seconds: float  #: that they took together, from the order to the end
 
 
 class Reloads:
@@ -112,9 +104,9 @@ class Reloads:
         changed = replace(last, outcome=outcome, reason=reason, ended_at=ended_at)
         self.known = (*self.known[:-1], changed)
         if ended_at is not None:
-            self._count(outcome, ended_at - last.asked_at)
+            self._count(outcome.value, ended_at - last.asked_at)
 
-    def _count(self, outcome: Outcome, seconds: float) -> None:
+    def _count(self, outcome: str, seconds: float) -> None:
         by_outcome = {tally.outcome: tally for tally in self.tallies}
         former = by_outcome.get(outcome, ReloadTally(outcome, 0, 0.0))
         by_outcome[outcome] = ReloadTally(outcome, former.count + 1, former.seconds + seconds)

@@ -12,7 +12,6 @@ from resqued.control.status import (
     PoolSize,
     PoolStatus,
     Progress,
-    ReloadCount,
     ReloadStatus,
     WorkerState,
     WorkerStatus,
@@ -89,10 +88,7 @@ def figures(listeners: Listeners) -> PoolFigures:
     return PoolFigures(
         jobs=counted.jobs,
         ends=counted.ends,
-        reloads=tuple(
-            ReloadCount(tally.outcome.value, tally.count, tally.seconds)
-            for tally in listeners.reloads.tallies
-        ),
+        reloads=listeners.reloads.tallies,
         buckets=BUCKETS[:-1],
     )
 

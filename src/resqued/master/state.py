@@ -10,7 +10,7 @@ from enum import Enum
 from signal import Signals
 
 from resqued.errors import ResquedError
-from resqued.figures import NO_FIGURES, Figures
+from resqued.figures import NO_FIGURES, Figures, ReloadTally
 from resqued.ipc import messages
 from resqued.ipc.channel import Channel
 from resqued.master.cap import Live, Phase
@@ -18,7 +18,7 @@ from resqued.master.generation import Generation, Stage, Worker
 from resqued.master.generations import Generations
 from resqued.master.options import Options
 from resqued.master.places import Places, PoolPlaces
-from resqued.master.reloads import Reload, ReloadTally
+from resqued.master.reloads import Reload
 from resqued.process.watch import ProcessWatch
 from resqued.typed import from_json
 

@@ -12,10 +12,9 @@ from resqued.control.status import (
     MasterStatus,
     PoolFigures,
     PoolStatus,
-    ReloadCount,
     WorkerStatus,
 )
-from resqued.figures import BUCKETS, OTHERS, EndTally, JobTally
+from resqued.figures import BUCKETS, OTHERS, EndTally, JobTally, ReloadTally
 from resqued.health.metrics import Metrics
 from resqued.health.sample import Sample
 from resqued.worker.ledger import Ledger
@@ -60,7 +59,7 @@ def figures(*jobs: JobTally, buckets: tuple[float, ...] = BUCKETS[:-1]) -> PoolF
     return PoolFigures(
         jobs=jobs,
         ends=(EndTally("killed", 4),),
-        reloads=(ReloadCount("done", 2, 1.5),),
+        reloads=(ReloadTally("done", 2, 1.5),),
         buckets=buckets,
     )
 

@@ -1,5 +1,6 @@
 import pytest
 
+from resqued.figures import ReloadTally
 from resqued.master.reloads import Outcome, Reloads
 from tests.support.clock import HandTurnedClock
 
@@ -92,3 +93,16 @@ def test_not_all_are_remembered(reloads: Reloads):
     successor.begin(100)
     assert successor.last is not None
     assert successor.last.number == 99
+
+
+def test_those_that_have_ended_are_counted(clock: HandTurnedClock):
+    """By the way in which they have, with the time that they took; also after an exec."""
+    former = Reloads(clock, tallies=(ReloadTally("done", 2, 10.0),))
+    former.begin(2)
+    clock.turn(3)
+    former.begin(3)
+    clock.turn(4)
+    former.done(3)
+    former.begin(4)
+
+    assert former.tallies == (ReloadTally("done", 3, 14.0), ReloadTally("abandoned", 1, 3.0))

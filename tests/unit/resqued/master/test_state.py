@@ -4,6 +4,7 @@ from signal import Signals
 
 import pytest
 
+from resqued.figures import ReloadTally
 from resqued.ipc.messages import MAJOR
 from resqued.master.cap import Phase
 from resqued.master.generation import Stage
@@ -78,6 +79,7 @@ STATE = SavedState(
         Reload(number=1, generation=2, asked_at=1.0, outcome=Outcome.FAILED, reason="x"),
         Reload(number=2, generation=3, asked_at=2.0),
     ),
+    reload_tallies=(ReloadTally("failed", 1, 0.5),),
 )
 
 
@@ -92,7 +94,7 @@ def test_the_state_survives_the_journey():
 def test_a_state_of_a_master_before_the_control_socket():
     """What it does not say is nothing."""
     content = json.loads(STATE.encode())
-    for name in ("listener_ends", "reloads"):
+    for name in ("listener_ends", "reloads", "reload_tallies"):
         del content[name]
     for name in ("control", "control_socket", "control_folder"):
         del content["options"][name]
@@ -103,7 +105,7 @@ def test_a_state_of_a_master_before_the_control_socket():
     state = SavedState.decode(json.dumps(content).encode())
 
     assert state.options.control_socket is None
-    assert (state.reloads, state.listener_ends) == ((), Ends())
+    assert (state.reloads, state.reload_tallies, state.listener_ends) == ((), (), Ends())
     assert [generation.version for generation in state.generations] == [None, None]
     assert [(each.holes, each.pools) for each in state.generations] == [((), None)] * 2
 
