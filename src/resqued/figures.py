@@ -18,6 +18,7 @@ OTHERS: Final = "(other)"
 MOST_KINDS: Final = 1000
 
 #: How a job may end: it was done; it has raised; its process or its worker was ended, or died.
+#: ``resque`` says the same words, which tests/architecture sees to: it may not import them.
 PERFORMED: Final = "performed"
 FAILED: Final = "failed"
 CUT_OFF: Final = "cut_off"
