@@ -42,6 +42,27 @@ def freeze(daemon: Daemon, tree: Tree) -> Process:
     return listener
 
 
+def start_and_freeze(daemon: Daemon, count: int) -> tuple[Tree, Process]:
+    """Start a pool, and stop its listener as soon as that has proved itself; returns both."""
+    watch_closely(daemon)
+    before = daemon.start_working(f"worker_pool({count}, 'a')\n", count=count)
+    daemon.wait_for_log("Listener #1 .* runs")
+    return before, freeze(daemon, before)
+
+
+def thaw(daemon: Daemon, listener: Process) -> None:
+    """Let the first listener go on, which leaves then: another has taken over."""
+    daemon.signal_process(listener, signal.SIGCONT)
+    daemon.wait_until(lambda: not daemon.tree().listener(1), "the old listener's end")
+
+
+def assert_end(daemon: Daemon, told: signal.Signals) -> None:
+    """Wait for the end of a daemon that was told to stop, or to pause: that is told to as well."""
+    if told is signal.SIGUSR2:
+        daemon.signal(signal.SIGQUIT)
+    assert daemon.wait_for_exit() == 0
+
+
 def waits_for_room(pid: int) -> bool:
     """Tell whether a process waits until a socket takes more output (epoll(7): EPOLLOUT is 4)."""
     texts = []
@@ -117,24 +138,19 @@ def test_a_reload_retires_the_workers_of_a_silent_listener(daemon: Daemon):
     assert len(tree.workers_of(2)) == 4
     assert not {w.pid for w in before.workers} & {w.pid for w in tree.workers}
     assert tree.listener(1) is not None
-    daemon.signal_process(frozen, signal.SIGCONT)
-    daemon.wait_until(lambda: not daemon.tree().listener(1), "the old listener's end")
+    thaw(daemon, frozen)
     assert daemon.stop() == 0
 
 
 def test_a_listener_that_falls_silent_during_a_reload(daemon: Daemon):
     """What it was told in vain the master says itself, as soon as the silence has been noticed."""
-    watch_closely(daemon)
-    before = daemon.start_working("worker_pool(2, 'a')\n", count=2)
-    daemon.wait_for_log("Listener #1 .* runs")
-    frozen = freeze(daemon, before)
+    _, frozen = start_and_freeze(daemon, 2)
     daemon.signal(signal.SIGHUP)
 
     daemon.wait_for_log("Generation 2 has taken over")
 
     assert "does not answer" in daemon.log
-    daemon.signal_process(frozen, signal.SIGCONT)
-    daemon.wait_until(lambda: not daemon.tree().listener(1), "the old listener's end")
+    thaw(daemon, frozen)
     daemon.wait_for_workers(2)
     assert daemon.stop() == 0
 
@@ -153,8 +169,7 @@ def test_a_stopped_listener_with_a_full_socket_does_not_hang_the_master(daemon: 
     daemon.signal(signal.SIGHUP)
 
     daemon.wait_for_log("Generation 2 has taken over")
-    daemon.signal_process(frozen, signal.SIGCONT)
-    daemon.wait_until(lambda: not daemon.tree().listener(1), "the old listener's end")
+    thaw(daemon, frozen)
     daemon.wait_for_workers(2)
     assert daemon.stop() == 0
     assert "Traceback" not in daemon.log
@@ -181,18 +196,13 @@ def test_the_workers_of_a_silent_listener_are_told_to_leave(daemon: Daemon, numb
     assert daemon.tree().listener(1)
     (daemon.folder / "hang").unlink()
     daemon.wait_until(lambda: not daemon.tree().listeners, "no listener")
-    if number is signal.SIGUSR2:
-        daemon.signal(signal.SIGQUIT)
-    assert daemon.wait_for_exit() == 0
+    assert_end(daemon, number)
 
 
 @pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR2])
 def test_a_listener_that_hangs_just_before_the_order(daemon: Daemon, number: signal.Signals):
     """What it does not pass on the master says itself, as soon as the silence has been noticed."""
-    watch_closely(daemon)
-    before = daemon.start_working("worker_pool(3, 'a')\n", count=3)
-    daemon.wait_for_log("Listener #1 .* runs")
-    frozen = freeze(daemon, before)
+    _, frozen = start_and_freeze(daemon, 3)
     daemon.signal(number)
 
     daemon.wait_until(lambda: not daemon.tree().workers, "no worker", seconds=10)
@@ -201,17 +211,12 @@ def test_a_listener_that_hangs_just_before_the_order(daemon: Daemon, number: sig
     assert daemon.tree().listener(1)
     daemon.signal_process(frozen, signal.SIGCONT)
     daemon.wait_until(lambda: not daemon.tree().listeners, "no listener")
-    if number is signal.SIGUSR2:
-        daemon.signal(signal.SIGQUIT)
-    assert daemon.wait_for_exit() == 0
+    assert_end(daemon, number)
 
 
 def test_a_pool_is_resumed_beside_a_listener_that_hangs(daemon: Daemon):
     """The next generation gets the places of workers that the hanging one was to send away."""
-    watch_closely(daemon)
-    before = daemon.start_working("worker_pool(2, 'a')\n", count=2)
-    daemon.wait_for_log("Listener #1 .* runs")
-    frozen = freeze(daemon, before)
+    before, frozen = start_and_freeze(daemon, 2)
     daemon.signal(signal.SIGUSR2)
     daemon.wait_for_log("SIGUSR2 received, pausing")
     daemon.signal(signal.SIGCONT)
@@ -219,6 +224,5 @@ def test_a_pool_is_resumed_beside_a_listener_that_hangs(daemon: Daemon):
     daemon.wait_until(lambda: len(daemon.tree().workers_of(2)) == 2, "a new pool")
 
     assert not {w.pid for w in before.workers} & {w.pid for w in daemon.wait_for_workers(2).workers}
-    daemon.signal_process(frozen, signal.SIGCONT)
-    daemon.wait_until(lambda: not daemon.tree().listener(1), "the old listener's end")
+    thaw(daemon, frozen)
     assert daemon.stop() == 0
