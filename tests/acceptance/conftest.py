@@ -1,11 +1,14 @@
-"""The daemon under test."""
+"""The daemon under test, and a client of the server that it works with."""
 
 import pathlib
 from collections.abc import Iterator
 
 import pytest
 
+from resque.client import Resque
+from tests.support.client import client_of
 from tests.support.daemon import Daemon
+from tests.support.server import ValkeyServer
 
 
 @pytest.fixture
@@ -20,3 +23,10 @@ def daemon(tmp_path: pathlib.Path) -> Iterator[Daemon]:
     wrong = driver.clean_up()
     if wrong is not None:
         pytest.fail(f"processes were left behind: {wrong}")
+
+
+@pytest.fixture
+def client(clean_valkey: ValkeyServer) -> Iterator[Resque]:
+    """What another program sees of the run's server."""
+    with client_of(clean_valkey.url) as client:
+        yield client

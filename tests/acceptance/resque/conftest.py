@@ -9,9 +9,6 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import resque
-from resque.client import Resque
-from resque.registry import Registry
-from resque.store.server import connect
 from tests.support import processes, waiting
 from tests.support.server import ValkeyServer
 
@@ -94,14 +91,6 @@ def command(tmp_path: pathlib.Path, clean_valkey: ValkeyServer) -> Iterator[Comm
     made = Command(tmp_path.resolve(), clean_valkey.url)
     yield made
     processes.kill_all(str(made.folder))
-
-
-@pytest.fixture
-def client(clean_valkey: ValkeyServer) -> Iterator[Resque]:
-    """What another program sees of the server, in the default namespace."""
-    made = Resque(connect(clean_valkey.url), Registry())
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 from resque.client import Resque
 from resque.failure import Requeued
 from resque.registry import Registry
-from resque.store.server import connect
 from tests.support import processes, waiting
+from tests.support.client import client_of
 
 #: A job that the application did not have when it was first to be run.
 LATER = """
@@ -77,9 +77,8 @@ def test_a_namespace(command, client, namespace):
 def test_an_address_of_its_own(command, client, clean_valkey):
     """The option beats the environment."""
     url = clean_valkey.url.removesuffix("/0") + "/3"
-    elsewhere = Resque(connect(url), Registry())
-    elsewhere.enqueue_to("high", "note", "elsewhere")
-    elsewhere.close()
+    with client_of(url) as elsewhere:
+        elsewhere.enqueue_to("high", "note", "elsewhere")
     client.enqueue_to("high", "note", "here")
     assert command.run(*WORK, "--interval", "0", "--url", url).returncode == 0
     assert command.notes == ["elsewhere"]

@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from resque.client import Resque
-from resque.registry import Registry
-from resque.store.server import connect
+from tests.support.client import client_of
 from tests.support.daemon import WORKERS, Daemon
 from tests.support.server import ValkeyServer
 
@@ -177,9 +175,8 @@ def test_json_of_the_processes_of_jobs(daemon: Daemon, clean_valkey: ValkeyServe
     (worker,) = daemon.wait_until(
         lambda: daemon.tree().titled(r"resque-\S+ Waiting for q"), "an idle worker"
     )
-    client = Resque(connect(clean_valkey.url), Registry())
-    client.enqueue_to("q", "Fails")
-    client.close()
+    with client_of(clean_valkey.url) as client:
+        client.enqueue_to("q", "Fails")
 
     (line,) = daemon.wait_until(
         has(daemon, "resqued.log", logger="resque.worker.performing"), "the failure"

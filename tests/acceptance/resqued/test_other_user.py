@@ -3,13 +3,10 @@
 import json
 import os
 import signal
-from collections.abc import Iterator
 
 import pytest
 
 from resque.client import Resque
-from resque.registry import Registry
-from resque.store.server import connect
 from tests.support.daemon import Daemon
 from tests.support.server import ValkeyServer
 
@@ -29,14 +26,6 @@ worker_pool(2, "q", interval=0.05)
 """
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="root alone may become another user")
-
-
-@pytest.fixture
-def client(clean_valkey: ValkeyServer) -> Iterator[Resque]:
-    """A producer."""
-    client = Resque(connect(clean_valkey.url), Registry())
-    yield client
-    client.close()
 
 
 def test_they_work_and_are_replaced(daemon: Daemon, client: Resque, clean_valkey: ValkeyServer):

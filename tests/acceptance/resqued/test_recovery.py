@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 
 from resque.client import Resque
-from resque.registry import Registry
-from resque.store.server import connect
 from resqued.exit_codes import ExitCode
 from resqued.worker.death import WorkerDeath
 from tests.support import processes
+from tests.support.client import client_of
 from tests.support.daemon import Daemon
 from tests.support.processes import Process
 from tests.support.server import DurableServer, ValkeyServer
@@ -110,9 +109,15 @@ class Pool:
 @pytest.fixture
 def pool(daemon: Daemon, clean_valkey: ValkeyServer) -> Iterator[Pool]:
     """The pool; its server is the run's."""
-    client = Resque(connect(clean_valkey.url), Registry())
-    yield Pool(daemon, clean_valkey, client)
-    client.close()
+    with client_of(clean_valkey.url) as client:
+        yield Pool(daemon, clean_valkey, client)
+
+
+@pytest.fixture
+def lasting_pool(daemon: Daemon) -> Iterator[Pool]:
+    """The pool with a server that may go away and come back."""
+    with DurableServer() as server, client_of(server.url) as client:
+        yield Pool(daemon, server, client)
 
 
 def test_the_job_of_a_killed_worker_is_recorded_at_once(pool: Pool):
@@ -177,31 +182,28 @@ def test_a_job_that_kills_its_workers_is_put_aside(pool: Pool):
     assert pool.client.server.call("KEYS", "resque:deaths:*") == []
 
 
-def test_a_server_that_is_away_holds_nobody_up(daemon: Daemon):
+def test_a_server_that_is_away_holds_nobody_up(lasting_pool: Pool):
     """The listener goes on, its worker comes back, and the job is recorded with the server."""
-    with ValkeyServer("--appendonly", "yes", "--appendfsync", "always") as server:
-        client = Resque(connect(server.url), Registry())
-        pool = Pool(daemon, server, client)
-        pool.start(1)
-        client.enqueue_to("q", "Wait", 7)
-        ((job, worker),) = pool.begun("7")
-        server.stop()
-        os.kill(worker.pid, signal.SIGKILL)
-        recovering = daemon.wait_until(
-            lambda: daemon.tree().titled(r"resqued-\S+ recovery"), "somebody who sees to it"
-        )
-        daemon.wait_until(lambda: len(daemon.tree().workers) == 1, "a worker in its place")
-        assert daemon.tree().titled(r"resqued-\S+ recovery") == recovering
-        assert not job.is_there
+    pool, daemon, server = lasting_pool, lasting_pool.daemon, lasting_pool.server
+    pool.start(1)
+    pool.client.enqueue_to("q", "Wait", 7)
+    ((job, worker),) = pool.begun("7")
+    server.stop()
+    os.kill(worker.pid, signal.SIGKILL)
+    recovering = daemon.wait_until(
+        lambda: daemon.tree().titled(r"resqued-\S+ recovery"), "somebody who sees to it"
+    )
+    daemon.wait_until(lambda: len(daemon.tree().workers) == 1, "a worker in its place")
+    assert daemon.tree().titled(r"resqued-\S+ recovery") == recovering
+    assert not job.is_there
 
-        daemon.signal(signal.SIGQUIT)
-        daemon.wait_until(lambda: not daemon.tree().workers, "the workers' end")
-        server.start()
-        assert daemon.wait_for_exit() == 0
-        daemon.wait_until_gone()
-        assert [failure["exception"] for failure in pool.failures()] == ["Resque::DirtyExit"]
-        assert pool.traces(worker) == []
-        client.close()
+    daemon.signal(signal.SIGQUIT)
+    daemon.wait_until(lambda: not daemon.tree().workers, "the workers' end")
+    server.start()
+    assert daemon.wait_for_exit() == 0
+    daemon.wait_until_gone()
+    assert [failure["exception"] for failure in pool.failures()] == ["Resque::DirtyExit"]
+    assert pool.traces(worker) == []
 
 
 def test_a_worker_killed_while_the_daemon_stops(pool: Pool):
@@ -262,15 +264,6 @@ worker("q", "r", interval=0.05, max_deaths=5)
     pool.daemon.wait_until(lambda: pool.daemon.read("dead") == expected, "the news of its death")
     pool.daemon.wait_for_workers(1)
     assert pool.daemon.stop() == 0
-
-
-@pytest.fixture
-def lasting_pool(daemon: Daemon) -> Iterator[Pool]:
-    """The pool with a server that may go away and come back."""
-    with DurableServer() as server:
-        client = Resque(connect(server.url), Registry())
-        yield Pool(daemon, server, client)
-        client.close()
 
 
 @pytest.mark.parametrize("policy", ["fail", "requeue"])

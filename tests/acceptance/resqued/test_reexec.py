@@ -8,8 +8,6 @@ from collections.abc import Callable
 import pytest
 
 from resque.client import Resque
-from resque.registry import Registry
-from resque.store.server import connect
 from tests.support.daemon import WAITING, WORKERS, Daemon, Tree
 from tests.support.inspection import Inspector, has_taken_over, lists_of, wait_for_take_over
 from tests.support.processes import Process
@@ -118,11 +116,10 @@ def test_twenty_busy_workers(daemon: Daemon):
     assert_no_trouble(daemon)
 
 
-def test_the_jobs_of_default_workers(daemon: Daemon, clean_valkey: ValkeyServer):
+def test_the_jobs_of_default_workers(daemon: Daemon, client: Resque, clean_valkey: ValkeyServer):
     """Twenty run during the exec, twenty wait in the queue: each is done once, none fails."""
     daemon.install()
     daemon.write("marks.py", MARKS)
-    client = Resque(connect(clean_valkey.url), Registry())
     for number in range(40):
         client.enqueue_to("q", "Mark", number)
     config = "@before_fork\ndef load(): import marks\nworker_pool(20, 'q', interval=0.1)\n"
@@ -143,7 +140,6 @@ def test_the_jobs_of_default_workers(daemon: Daemon, clean_valkey: ValkeyServer)
     assert client.failure_count() == 0
     assert daemon.stop() == 0
     assert client.worker_ids() == []
-    client.close()
     assert_no_trouble(daemon)
 
 

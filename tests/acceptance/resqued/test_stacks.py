@@ -5,16 +5,14 @@ import os
 import re
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
 
 from resque.client import Resque
-from resque.registry import Registry
-from resque.store.server import connect
 from tests.support import processes
+from tests.support.client import client_of
 from tests.support.daemon import WORKERS, Daemon
 from tests.support.processes import Process
 from tests.support.server import ValkeyServer
@@ -91,14 +89,6 @@ def close_all():
     begun()
     time.sleep(600)
 """
-
-
-@pytest.fixture
-def client(clean_valkey: ValkeyServer) -> Iterator[Resque]:
-    """A client of the daemon's server."""
-    made = Resque(connect(clean_valkey.url), Registry())
-    yield made
-    made.close()
 
 
 Busy = Callable[..., Process]
@@ -339,7 +329,7 @@ def own_server() -> Iterator[ValkeyServer]:
 def test_neither_listener_nor_server_is_needed(daemon: Daemon, own_server: ValkeyServer):
     """The one is stopped, the other gone."""
     daemon.write("app.py", JOBS)
-    with closing(Resque(connect(own_server.url), Registry())) as client:
+    with client_of(own_server.url) as client:
         client.enqueue_to("q", "Sleep")
     environment = {"REDIS_URL": own_server.url}
     daemon.start(LOAD + "worker('q', interval=0.1)\n", *PIDFILE, environment=environment)

@@ -9,9 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 from resque.client import Resque
-from resque.registry import Registry
-from resque.store.server import connect
 from tests.support import screens
+from tests.support.client import client_of
 from tests.support.daemon import COMMAND, Daemon
 from tests.support.server import ValkeyServer
 from tests.support.terminal import Terminal
@@ -52,17 +51,8 @@ NO_TEXTUAL = "import sys\nsys.modules['textual'] = None\n"
 @pytest.fixture
 def resque(clean_valkey: ValkeyServer) -> Iterator[Resque]:
     """The server, as the pool's application sees it."""
-    with _client(clean_valkey.url) as client:
+    with client_of(clean_valkey.url) as client:
         yield client
-
-
-@contextmanager
-def _client(url: str) -> Iterator[Resque]:
-    client = Resque(connect(url), Registry())
-    try:
-        yield client
-    finally:
-        client.close()
 
 
 def start(daemon: Daemon, url: str) -> None:
@@ -186,7 +176,7 @@ def test_the_stacks_of_a_worker(pool: Daemon, resque: Resque):
 
 def test_the_server_goes_and_comes_back(daemon: Daemon):
     """What needs it is said to be old, and why; all else goes on."""
-    with ValkeyServer() as server, _client(server.url) as resque:
+    with ValkeyServer() as server, client_of(server.url) as resque:
         start(daemon, server.url)
         push(resque, "later", "Other")
         with top(daemon) as terminal:
@@ -275,7 +265,7 @@ def test_a_small_terminal(pool: Daemon, resque: Resque):
 
 def test_another_server(pool: Daemon):
     """The one that is named, and not the pool's own."""
-    with ValkeyServer() as other, _client(other.url) as resque:
+    with ValkeyServer() as other, client_of(other.url) as resque:
         for _ in range(3):
             push(resque, "there", "Other")
         with top(pool, "--url", other.url) as terminal:

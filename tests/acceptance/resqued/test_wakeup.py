@@ -12,8 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from resque.client import Resque
-from resque.registry import Registry
-from resque.store.server import connect
+from tests.support.client import client_of
 from tests.support.daemon import Daemon
 from tests.support.monitor import Monitor
 from tests.support.processes import Process
@@ -86,10 +85,8 @@ class Pool:
 @pytest.fixture
 def pool(daemon: Daemon) -> Iterator[Pool]:
     """A pool with a server of its own, which may be counted on to be quiet."""
-    with ValkeyServer() as server:
-        client = Resque(connect(server.url), Registry())
+    with ValkeyServer() as server, client_of(server.url) as client:
         yield Pool(daemon, server, client)
-        client.close()
 
 
 def test_jobs_begin_at_once(pool: Pool):

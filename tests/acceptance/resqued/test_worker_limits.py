@@ -1,14 +1,11 @@
 """What a pool's workers and their jobs may take, under the daemon, with a real server."""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 
 import pytest
 
 from resque.client import Resque
-from resque.registry import Registry
-from resque.store.server import connect
 from tests.support.control import ask, workers_of
 from tests.support.daemon import Daemon
 from tests.support.inspection import Inspector
@@ -45,14 +42,6 @@ def stuck():
             pass
 """
 LOAD = "@before_fork\ndef load(): import app\n"
-
-
-@pytest.fixture
-def client(clean_valkey: ValkeyServer) -> Iterator[Resque]:
-    """A client of the daemon's server."""
-    made = Resque(connect(clean_valkey.url), Registry())
-    yield made
-    made.close()
 
 
 @pytest.fixture
