@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from resqued.control.socket_file import address_of
+from resqued.control.address import address_of
 from tests.support.waiting import PATIENCE
 
 

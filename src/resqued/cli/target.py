@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from resqued.cli.arguments import UsageError
-from resqued.control import place, socket_file
+from resqued.control import place
+from resqued.control.address import listener_at
 from resqued.errors import ResquedError
 
 #: The options of every command for a running pool, as help and getopt want them.
@@ -67,6 +68,6 @@ def find(target: Target, environment: Mapping[str, str], user: int) -> str:
 
 def _is_live(path: str) -> bool:
     try:
-        return os.path.exists(path) and socket_file.listener_at(path) is not None
+        return os.path.exists(path) and listener_at(path) is not None
     except OSError:
         return False  # it was removed just now, or is none of ours

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from resqued.clock import Clock
+from resqued.control.address import address_of
 from resqued.control.protocol import encode_request, parse_answer
-from resqued.control.socket_file import address_of
 from resqued.errors import ResquedError
 
 #: Seconds that a request may take in all; a master answers in milliseconds, or does not turn.

@@ -12,7 +12,8 @@ import pytest
 
 from resqued.clock import MonotonicClock
 from resqued.control import client as control_client
-from resqued.control.socket_file import SocketFile, listener_at
+from resqued.control.address import listener_at
+from resqued.control.socket_file import SocketFile
 from tests.support.control import ask, connected, read_line, workers_of
 from tests.support.daemon import WAITING, WORKERS, Daemon
 from tests.support.forks import in_child

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from resqued.control.address import listener_at
 from resqued.control.place import runtime_folder, sockets_in
-from resqued.control.socket_file import listener_at
 from tests.support.daemon import COMMAND, WAITING, WORKERS, Daemon
 from tests.support.inspection import wait_for_take_over
 from tests.support.server import ValkeyServer

@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from resqued.control import socket_file
+from resqued.control.address import listener_at
 from resqued.control.place import PlaceError
 from resqued.control.socket_file import SocketFile, SocketFileError, SocketHeldError
 from tests.support.forks import in_child, wait_for_end
@@ -42,7 +43,7 @@ def test_it_is_private_and_is_removed(path: pathlib.Path):
             assert [p.name for p in path.parent.iterdir()] == [path.name]
             assert file.holding is not None
             assert file.holding[0] == str(path)
-            assert socket_file.listener_at(str(path)) == os.getpid()
+            assert listener_at(str(path)) == os.getpid()
     finally:
         os.umask(former)
 
@@ -103,7 +104,7 @@ def test_what_a_dead_process_has_left_is_replaced(path: pathlib.Path):
     leave_stale(path)
 
     with SocketFile(str(path)):
-        assert socket_file.listener_at(str(path)) == os.getpid()
+        assert listener_at(str(path)) == os.getpid()
         assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
@@ -119,7 +120,7 @@ def test_of_many_that_replace_it_one_has_it(path: pathlib.Path):
         while len(verdicts) < len(pids):
             verdicts += os.read(told, 16)
         assert sorted(verdicts) == sorted(b"+" + b"-" * 5)
-        assert socket_file.listener_at(str(path)) in pids
+        assert listener_at(str(path)) in pids
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
             wait_for_end(pid)
@@ -171,7 +172,7 @@ def test_what_others_have_put_there_meanwhile_is_not_removed(path: pathlib.Path)
         path.unlink()
         other = SocketFile(str(path))
         other.__enter__()
-    assert socket_file.listener_at(str(path)) == os.getpid()
+    assert listener_at(str(path)) == os.getpid()
     other.__exit__(None, None, None)
     assert not path.exists()
 
@@ -193,7 +194,7 @@ def test_a_path_longer_than_an_address(path: pathlib.Path):
     deep = folder / "resqued.sock"
 
     with SocketFile(str(deep)):
-        assert socket_file.listener_at(str(deep)) == os.getpid()
+        assert listener_at(str(deep)) == os.getpid()
         with pytest.raises(SocketHeldError):
             SocketFile(str(deep)).__enter__()
     assert list(folder.iterdir()) == []
@@ -215,7 +216,7 @@ def test_it_is_handed_over(path: pathlib.Path):
     with SocketFile.adopt(name, os.dup(descriptor)) as second:
         first._socket.close()  # type: ignore[union-attr] # what an exec does
         assert second.holding is not None
-        assert socket_file.listener_at(name) == os.getpid()
+        assert listener_at(name) == os.getpid()
     assert not path.exists()
 
 
@@ -256,7 +257,7 @@ def test_it_is_made_anew(path: pathlib.Path):
             assert file.holding == before
             assert not os.get_inheritable(before[1])
             assert path.stat().st_mode & 0o7777 == 0o600
-            assert socket_file.listener_at(str(path)) == os.getpid()
+            assert listener_at(str(path)) == os.getpid()
             assert [p.name for p in path.parent.iterdir()] == [path.name]
     assert list(path.parent.iterdir()) == []
 
