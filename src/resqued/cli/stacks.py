@@ -17,7 +17,8 @@ from resqued.errors import ResquedError
 from resqued.exit_codes import ExitCode
 from resqued.process import dump_file
 from resqued.process.command_line import command_line
-from resqued.process.dump_file import DumpError, DumpFile, HasEndedError, NotAllowedError
+from resqued.process.dump_file import DumpFile
+from resqued.process.dump_silence import DumpError, HasEndedError, NotAllowedError
 from resqued.process.tree import children, descendants
 from resqued.process.watch import ProcessWatch
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from signal import Signals
 
-from resqued.errors import ResquedError
-from resqued.process import dump
-from resqued.process.condition import Condition, conditions
+from resqued.process import dump, dump_silence
+from resqued.process.condition import conditions
 from resqued.process.dump import QUESTION, QUESTION_IN_C
+from resqued.process.dump_silence import DumpError, NotAllowedError
 from resqued.process.watch import ProcessWatch
 
 #: Seconds that a process has for one answer, which takes it milliseconds. After the first it must
@@ -28,25 +28,6 @@ _MOST = 4 * 1024 * 1024
 CLOSED = "does not answer: it has closed the file that it would answer in"
 #: How the kernel shows a file of that name (memfd_create(2)).
 _LINK = f"/memfd:{dump.FILE_NAME} (deleted)"
-
-
-class DumpError(ResquedError):
-    """Raised when a process does not tell its stacks; says what is the matter with it."""
-
-
-class HasEndedError(DumpError):
-    """Raised when the process has ended."""
-
-    def __init__(self) -> None:
-        super().__init__("has ended")
-
-
-class NotAllowedError(DumpError):
-    """Raised when the process may not be looked at: it is another user's, or has become that."""
-
-    def __init__(self, error: OSError | None = None) -> None:
-        reason = "it is hidden" if error is None else error.strerror
-        super().__init__(f"cannot be looked at: {reason}; has it changed its user?")
 
 
 class DumpFile:
@@ -111,8 +92,8 @@ class DumpFile:
             self._empty()
         if stacks is None:
             threads = conditions(watch.pid)
-            _check(watch, threads)
-            raise DumpError(_silence(threads))
+            dump_silence.check(watch, threads)
+            raise DumpError(dump_silence.explanation(threads, PATIENCE))
         return stacks
 
     def close(self) -> None:
@@ -140,8 +121,8 @@ class DumpFile:
         Raises DumpError if a process cannot answer anything.
         """
         threads = conditions(watch.pid)
-        _check(watch, threads)
-        if not _catches(threads, question):
+        dump_silence.check(watch, threads)
+        if not dump_silence.catches(threads, question):
             return None
         if not self.is_open_in(watch):  # its number may be another file's by now
             _check(watch, conditions(watch.pid))
@@ -152,7 +133,7 @@ class DumpFile:
         except PermissionError as error:
             raise NotAllowedError(error) from error
         while (found := read(watch.pid)) is None and now() < until:
-            _check(watch, conditions(watch.pid))
+            dump_silence.check(watch, conditions(watch.pid))
             _pause()
         return found
 
@@ -200,35 +181,6 @@ def is_forked_from(watch: ProcessWatch, parent: int) -> bool:
     threads = conditions(watch.pid).values()
     answers = any(each.catches(QUESTION) and each.catches(QUESTION_IN_C) for each in threads)
     return answers and _program(watch.pid) == _program(parent) is not None
-
-
-def _check(watch: ProcessWatch, threads: dict[int, Condition]) -> None:
-    """Raise DumpError if a process cannot answer."""
-    if watch.has_ended():
-        raise HasEndedError
-    if not threads:
-        raise NotAllowedError
-    if all(each.is_held for each in threads.values()):
-        raise DumpError("is stopped (by SIGSTOP, or by a debugger), and answers when it goes on")
-
-
-def _catches(threads: dict[int, Condition], question: Signals) -> bool:
-    return any(each.catches(question) for each in threads.values())
-
-
-def _silence(threads: dict[int, Condition]) -> str:
-    """Return why a process may not have answered."""
-    names = f"{QUESTION.name} and {QUESTION_IN_C.name}"
-    if not (_catches(threads, QUESTION) or _catches(threads, QUESTION_IN_C)):
-        return f"does not answer: its code has taken the handlers of {names} away"
-    # Not said before it has had its time: who starts a thread blocks everything for a moment.
-    if all(each.blocks(QUESTION_IN_C) for each in threads.values()):
-        return f"does not answer: its code has blocked {names}"
-    states = "".join(sorted({each.state for each in threads.values()}))
-    return (
-        f"has not answered within {PATIENCE:g} s (state {states});"
-        f" has its code other handlers for {names}?"
-    )
 
 
 def _paths(watch: ProcessWatch) -> Iterator[str]:

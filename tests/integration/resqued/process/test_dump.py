@@ -22,7 +22,8 @@ from resqued.clock import MonotonicClock
 from resqued.process import dump, dump_file, stack
 from resqued.process.condition import conditions
 from resqued.process.dump import QUESTION, QUESTION_IN_C
-from resqued.process.dump_file import DumpError, DumpFile, HasEndedError, NotAllowedError
+from resqued.process.dump_file import DumpFile
+from resqued.process.dump_silence import DumpError, HasEndedError, NotAllowedError
 from resqued.process.watch import ProcessWatch
 from tests.support.forks import in_child
 from tests.support.waiting import wait_until
