@@ -3,21 +3,12 @@
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from threading import RLock
 from typing import NoReturn, TypeVar
 
-import hiredis
-
-from resque.errors import (
-    AuthenticationError,
-    NoPermissionError,
-    ProtocolError,
-    ReplyError,
-    ResqueError,
-    ServerUnavailable,
-    ServerVersionError,
-)
-from resque.store import redirects, sentinels
+from resque.errors import ProtocolError, ReplyError, ResqueError, ServerUnavailable
+from resque.store import faults, redirects, sentinels
 from resque.store.address import Address
 from resque.store.script import Script
 from resque.store.sockets import open_socket
@@ -26,12 +17,6 @@ from resque.store.wire import UnexpectedReplyError, Wire
 from resque.store.words import Reply, Word, pack
 
 T = TypeVar("T")
-
-#: Modules whose OSErrors are the network's; see ``_is_of_the_network``.
-_NETWORK_MODULES = frozenset({"socket", "ssl", "resque.store.sockets", "resque.store.wire"})
-
-#: What a script's lack of a right is called since version 7, and before.
-_NOPERM_IN_SCRIPT = ("ACL failure in script: ", ": -NOPERM ")
 
 
 def default_url() -> str:
@@ -250,17 +235,12 @@ class Connection:
         sock = self._guard(
             None, lambda: open_socket(self._at, self._connect_timeout), was_sent=False
         )
-        wire = Wire(sock, self._error_of)
+        wire = Wire(sock, partial(faults.of_reply, self._at))
         self._guard(wire, lambda: self._greet(wire), was_sent=False)
         wire.set_timeout(self._reply_timeout)
         self.openings += 1
         self._wire = wire
         return wire
-
-    def _error_of(self, text: str) -> ReplyError:
-        error = ReplyError.parse(text)
-        lacks = error.code == "NOPERM" or any(mark in error.message for mark in _NOPERM_IN_SCRIPT)
-        return NoPermissionError(str(self._at), error.message) if lacks else error
 
     def _greet(self, wire: Wire) -> None:
         """Choose RESP3, log in and select the database, on what must be a primary if ordered."""
@@ -270,24 +250,11 @@ class Connection:
         # Alone, as a server that is full answers the first command only, and closes.
         (greeting,) = wire.exchange(pack(hello), 1)
         if isinstance(greeting, ReplyError):
-            raise self._refusal(greeting) from greeting
+            raise faults.of_greeting(self._at, greeting) from greeting
         if self.address.sentinels is not None and not sentinels.is_primary(greeting):
             raise ServerUnavailable(str(self._at), "it is no primary", was_sent=False)
         if self._at.db:
             _without_error(wire.exchange(pack(("SELECT", self._at.db)), 1))
-
-    def _refusal(self, reply: ReplyError) -> Exception:
-        """Return what a refused HELLO means.
-
-        A server older than 6 does not know the command, one that is full or in protected mode
-        answers it with a reason and closes.
-        """
-        address = str(self._at)
-        if reply.code in {"WRONGPASS", "NOAUTH", "NOPERM"}:
-            return AuthenticationError(address, str(reply))
-        if reply.code == "NOPROTO" or "unknown command" in reply.message:
-            return ServerVersionError(address, str(reply))
-        return ServerUnavailable(address, reply, was_sent=False)
 
     def _guard(self, wire: Wire | None, step: Callable[[], T], *, was_sent: bool) -> T:
         """Return what ``step`` returns; whatever it raises, ``wire`` is closed for good."""
@@ -299,13 +266,11 @@ class Connection:
     def _give_up(self, wire: Wire | None, error: BaseException, *, was_sent: bool) -> NoReturn:
         """Close ``wire`` for good, and raise what the error means; nothing else happens here."""
         self._drop(wire)
-        if isinstance(error, hiredis.ProtocolError):
-            raise ProtocolError(str(self._at), str(error)) from error
-        if isinstance(error, OSError | EOFError) and _is_of_the_network(error):
-            limit = self._reply_timeout if was_sent else self._connect_timeout
-            cause = f"no answer within {limit:g} s" if _is_timeout(error) else error
-            raise ServerUnavailable(str(self._at), cause, was_sent=was_sent) from error
-        raise error
+        limit = self._reply_timeout if was_sent else self._connect_timeout
+        meant = faults.of_exception(self._at, error, limit, was_sent=was_sent)
+        if meant is None:
+            raise error
+        raise meant from error
 
     def _drop(self, wire: Wire | None) -> None:
         if wire is self._wire:
@@ -319,18 +284,3 @@ def _without_error(replies: list[Reply]) -> list[Reply]:
         if isinstance(reply, ReplyError):
             raise reply
     return replies
-
-
-def _is_timeout(error: OSError | EOFError) -> bool:
-    return isinstance(error, TimeoutError) and error.errno is None
-
-
-def _is_of_the_network(error: BaseException) -> bool:
-    """Tell the network's errors from one that a signal handler raised into our wait.
-
-    A job's time limit may well be a TimeoutError, which is an OSError: it is the job's to see.
-    """
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return trace is not None and trace.tb_frame.f_globals.get("__name__") in _NETWORK_MODULES
