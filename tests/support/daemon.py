@@ -266,6 +266,10 @@ class Daemon:
         """Return the first true value of ``condition``; raises with the log and the tree."""
         return waiting.wait_until(condition, what, seconds=seconds, explain=self._explain)
 
+    def assert_lasts(self, condition: Callable[[], object], what: str, seconds: float) -> None:
+        """See that a condition is met for so long; raises with the log and the tree."""
+        waiting.assert_lasts(condition, what, seconds=seconds, explain=self._explain)
+
     def wait_for_workers(self, count: int) -> Tree:
         """Wait until exactly ``count`` workers are there and all of them wait for jobs."""
 

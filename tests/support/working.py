@@ -109,6 +109,11 @@ class WorkerProcess:
         assert ready, f"the worker has not left within {seconds} s:\n{self.title}\n{self.log}"
         return self._reap().code
 
+    def assert_stays(self, seconds: float) -> None:
+        """See that it does not leave within this time."""
+        ready, _, _ = select.select([self._pidfd], [], [], seconds)
+        assert not ready, f"the worker has left: {self._reap()}\n{self.log}"
+
     def leave(self) -> None:
         """Have it leave by QUIT, which must go well."""
         self.signal(signal.SIGQUIT)

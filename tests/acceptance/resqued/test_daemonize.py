@@ -10,6 +10,7 @@ BACKGROUND = ("-D", "-p", "run/resqued.pid", "-l", "run/resqued.log", "resqued.p
 def test_daemonize_returns_when_the_files_have_been_read(daemon: Daemon):
     """The command exits 0 only then; the daemon has its own session, log and pidfile."""
     daemon.write("run/keep", "")
+    # So slow that a command which does not wait for it would be back sooner.
     daemon.write(
         "resqued.py",
         WORKERS

@@ -304,13 +304,23 @@ def test_usr1_during_a_boot(daemon: Daemon):
 
 def test_usr1_during_the_first_boot(daemon: Daemon):
     """Who has started it in the background is told first that the files have been read."""
-    # Time enough for a probe, which must not even begin.
-    slow = "import time\nopen('reading', 'w').close()\ntime.sleep(1)\n"
+    slow = """
+import os, time
+open("reading", "w").close()
+while os.path.exists("wait"):
+    time.sleep(0.01)
+"""
+    daemon.write("wait", "")
     daemon.write("resqued.py", WORKERS + slow + "worker('a')\n")
     daemon.start(None, "-D", "-p", "resqued.pid", "-l", "resqued.log", "resqued.py")
     daemon.wait_until((daemon.folder / "reading").exists, "the first listener")
     master = int(daemon.read("resqued.pid"))
     os.kill(master, signal.SIGUSR1)
+    received = "SIGUSR1 received, replacing this master"
+    daemon.wait_until(lambda: received in daemon.read("resqued.log"), "the order")
+    # Time enough for a probe, which must not even begin.
+    daemon.assert_lasts(lambda: not daemon.tree().titled(r".* --probe "), "no probe", 0.5)
+    (daemon.folder / "wait").unlink()
 
     assert daemon.wait_for_exit() == 0
     daemon.adopt("resqued.pid")

@@ -1,7 +1,6 @@
 import pathlib
 import re
 import signal
-import time
 
 import pytest
 
@@ -87,9 +86,8 @@ def test_a_listener_that_hangs_in_after_exit_is_reported_once(daemon: Daemon):
     killed, other = before.workers
 
     hang(daemon, killed)
-    begun = time.monotonic()
-    daemon.wait_until(lambda: time.monotonic() - begun > 0.7, "a time longer than its patience")
-    assert daemon.log.count("does not answer") == 1
+    # For longer than its patience.
+    daemon.assert_lasts(lambda: daemon.log.count("does not answer") == 1, "one report", 0.7)
     assert daemon.tree().workers == [other]
     (daemon.folder / "hang").unlink()
 
@@ -163,9 +161,8 @@ def test_a_stopped_listener_with_a_full_socket_does_not_hang_the_master(daemon: 
     daemon.wait_until(lambda: waits_for_room(daemon.pid), "a full socket")
     daemon.wait_for_log(NO_ANSWER)
 
-    used, begun = seconds_of_cpu(daemon.pid), time.monotonic()
-    daemon.wait_until(lambda: time.monotonic() - begun > 0.5, "a while")
-    assert seconds_of_cpu(daemon.pid) - used < 0.35
+    used = seconds_of_cpu(daemon.pid)
+    daemon.assert_lasts(lambda: seconds_of_cpu(daemon.pid) - used < 0.35, "a master at rest", 0.5)
     daemon.signal(signal.SIGHUP)
 
     daemon.wait_for_log("Generation 2 has taken over")

@@ -265,10 +265,7 @@ def test_quit_with_an_outcome_in_hand(server, application, ending_job, start_wor
     worker.signal(signal.SIGQUIT)
     ending_job.may_go_on.open()
     wait_for_log(worker, STAYS)
-    stays_since = time.monotonic()
-    worker.wait_until(
-        lambda: time.monotonic() - stays_since > 4 * LAST_TRIES, "time in which others give up"
-    )
+    worker.assert_stays(4 * LAST_TRIES)  # others have given up by then
     server.start()
     assert worker.wait() == 0
     assert worker.log.count(STAYS) == 1

@@ -114,8 +114,7 @@ def test_quit_finishes_the_job(start_worker, held_job, application, store):
     job = worker.job
     worker.signal(signal.SIGQUIT)
     worker.signal(signal.SIGQUIT)
-    with pytest.raises(AssertionError, match="has not left"):
-        worker.wait(0.2)
+    worker.assert_stays(0.2)
     assert job.is_there
     held_job.may_go_on.open()
     assert worker.wait() == 0

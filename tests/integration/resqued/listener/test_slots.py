@@ -625,7 +625,7 @@ def test_what_a_killed_worker_has_left_is_killed(story: Story):
 
     assert select.select([left[0]], [], [], 10)[0]
     assert select.select([left[1]], [], [], 10)[0]
-    assert not select.select([left[2]], [], [], 0.05)[0]
+    assert not select.select([left[2]], [], [], 0.05)[0]  # it stays
     signal.pidfd_send_signal(left[2], Signals.SIGKILL)
 
 

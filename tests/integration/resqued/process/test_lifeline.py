@@ -9,6 +9,7 @@ import pytest
 from resqued.process import lifeline
 from resqued.process.lifeline import Lifeline, has_ended, own_end, signal_at_end, wait_for_any
 from tests.support.forks import in_child, wait_for_end
+from tests.support.latch import Latch
 
 #: Nobody's user and group.
 STRANGER = 65534
@@ -142,7 +143,7 @@ def test_a_handler_gets_it_once():
         deadline = time.monotonic() + 5
         while not calls and time.monotonic() < deadline:
             signal.sigtimedwait([], 0.01)
-        signal.sigtimedwait([], 0.05)
+        signal.sigtimedwait([], 0.05)  # nothing more comes
         assert calls == [Signals.SIGQUIT]
 
     in_child(body)
@@ -169,9 +170,11 @@ def test_nobody_is_signalled_while_the_holder_lives():
     def body() -> int:
         holder = Holder()
         first = child_of(holder, lambda: time.sleep(60), Signals.SIGQUIT)
-        second = child_of(holder, lambda: signal.sigtimedwait([], 0.1), Signals.SIGQUIT)
+        may_end = Latch()
+        second = child_of(holder, may_end.wait, Signals.SIGQUIT)
         os.kill(first, Signals.SIGKILL)
-        wait_for_end(first)
+        wait_for_end(first)  # what the kernel says of that end, it has said by now
+        may_end.open()
         status = wait_for_end(second)
         holder.kill()
         return status

@@ -9,6 +9,7 @@ import pytest
 from resqued.process import kernel
 from resqued.process.watch import ProcessWatch
 from tests.support.forks import in_child, wait_for_end
+from tests.support.latch import Latch
 
 
 def forked(gate: int | None = None) -> int:
@@ -134,6 +135,7 @@ def test_dying_with_the_parent(is_undone: bool):  # noqa: FBT001
     def body() -> int:
         kernel.become_subreaper()
         reader, writer = os.pipe()
+        may_end = Latch()
         middle = os.fork()
         if middle == 0:
             child = os.fork()
@@ -142,12 +144,13 @@ def test_dying_with_the_parent(is_undone: bool):  # noqa: FBT001
                 if is_undone:
                     kernel.outlive_parent()
                 os.write(writer, str(os.getpid()).encode())
-                signal.sigtimedwait([], 0.2 if is_undone else 60)
+                may_end.wait()
                 os._exit(7)
             signal.pause()
         child = int(os.read(reader, 20))
         os.kill(middle, Signals.SIGKILL)
-        wait_for_end(middle)
+        wait_for_end(middle)  # the kernel has signalled by now whom it signals
+        may_end.open()
         return wait_for_end(child)
 
     assert in_child(body) == (7 if is_undone else -Signals.SIGKILL)

@@ -1,4 +1,4 @@
-import time
+import threading
 from dataclasses import replace
 
 import pytest
@@ -8,6 +8,7 @@ from resqued.errors import ResquedError
 from resqued.top import notice
 from tests.support.pool_status import MASTER, generation, pool, pool_of, worker
 from tests.support.top import BACKLOG, Driven, ToldMaster, ToldReader, drive, top
+from tests.support.waiting import PATIENCE
 
 #: What an application, or whoever writes to the server, may have named something.
 HOSTILE = "\x1b[31m[red]x[/red][/]\x9b2J\n\u202e" + "y" * 10_000
@@ -400,22 +401,21 @@ def test_stacks_that_cannot_be_told():
 def test_keys_are_taken_while_the_master_hangs():
     """Whatever takes its time takes it in a thread."""
     master = ToldMaster()
-    is_over = False
+    may_answer = threading.Event()
 
     def hang(verb: str, /, **fields: object) -> dict[str, object]:
-        while not is_over and verb == "status":
-            time.sleep(0.01)
+        if verb == "status":
+            may_answer.wait(PATIENCE)
         return ToldMaster.ask(master, verb, **fields)
 
     master.ask = hang  # type: ignore[method-assign]
 
     async def steps(view: Driven) -> None:
-        nonlocal is_over
         await view.wait_for("Asking the pool", "0 jobs wait")
         await view.press("question_mark")
         await view.wait_for("quit; the pool goes on")
         await view.press("escape")
-        is_over = True
+        may_answer.set()
         await view.wait_for("4260")
 
     drive(top(master), steps)

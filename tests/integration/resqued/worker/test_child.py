@@ -276,6 +276,7 @@ def test_until_it_is_through_the_gate_it_dies_with_its_listener(
     os.kill(pid, Signals.SIGKILL)
     wait_for_end(pid)
 
+    # Of who has got through nothing is to be seen: it stays for as long as that is looked at.
     assert bool(select.select([worker], [], [], 0.1 if is_through else 10)[0]) is not is_through
     if is_through:
         signal.pidfd_send_signal(worker, Signals.SIGKILL)
