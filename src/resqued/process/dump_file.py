@@ -125,7 +125,7 @@ class DumpFile:
         if not dump_silence.catches(threads, question):
             return None
         if not self.is_open_in(watch):  # its number may be another file's by now
-            _check(watch, conditions(watch.pid))
+            dump_silence.check(watch, conditions(watch.pid))
             raise DumpError(CLOSED)
         until = now() + _EACH
         try:

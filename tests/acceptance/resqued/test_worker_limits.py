@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from resque.client import Resque
+from tests.support.client import client_of
 from tests.support.control import ask, workers_of
 from tests.support.daemon import Daemon
 from tests.support.inspection import Inspector
@@ -136,7 +137,7 @@ def test_a_job_that_has_ended_while_the_server_is_away(daemon: Daemon):
     """It has not taken too long, however long its failure waits to be written down."""
     hook = "@after_fork\ndef no_fork(worker): worker.fork_per_job = False\n"
     daemon.write("app.py", JOBS)
-    with ValkeyServer() as server, closing(Resque(connect(server.url), Registry())) as client:
+    with ValkeyServer() as server, client_of(server.url) as client:
         client.enqueue_to("q", "Fail", "go")
         config = f"{LOAD}{hook}worker_pool(1, 'q', interval=0.1, timeout=1.5)\n"
         daemon.start(config, "-p", "a.pid", environment={"REDIS_URL": server.url})

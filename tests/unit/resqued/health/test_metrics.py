@@ -193,7 +193,7 @@ def test_no_series_comes_twice():
     for name in names:
         ledger.end(name, name, "performed", 1.0)
     ends = tuple(EndTally(name, 1) for name in ODD_NAMES)
-    reloads = tuple(ReloadCount(name, 1, 1.0) for name in ODD_NAMES)
+    reloads = tuple(ReloadTally(name, 1, 1.0) for name in ODD_NAMES)
     counted = replace(figures(*ledger.read()), ends=ends, reloads=reloads)
     ledger.close()
     waiting = backlog(*(QueueDepth(name=name, depth=1, head_age=1.0) for name in names))
