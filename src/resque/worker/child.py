@@ -97,7 +97,7 @@ class JobChild:
             self._move(_Step.WAITING, self._limits.pre_shutdown)
         if self.deadline is not None and self._step in _AT_LARGE and self.deadline.has_passed():
             self._move(_Step.ASKED, stack.PATIENCE)
-            stack.ask(self.pid)
+            self.deadline.ask_for_stack(self.pid)
         if self._step is _Step.TERMINATED and self._clock.now() >= self._nudge_at:
             self._nudge(_NUDGE)
         if self._step is _Step.NOT_BEGUN or self._clock.now() < self._next_step_at:

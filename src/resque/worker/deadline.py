@@ -138,6 +138,10 @@ class Deadline:
         self._overrun = turn.limit
         return True
 
+    def ask_for_stack(self, pid: int) -> None:
+        """Have the process write it, if it still has the file for that."""
+        stack.ask(pid, self._dump)
+
     def read_stack(self) -> str:
         """Return what the process has written by now."""
         self.stack = os.pread(self._dump, _MAX_STACK, 0).decode(errors="replace")

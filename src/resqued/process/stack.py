@@ -4,6 +4,7 @@ For whoever else looks at it, at any time, there is another signal (``dump``).
 """
 
 import faulthandler
+import os
 import sys
 from signal import Signals
 
@@ -24,12 +25,28 @@ def answer(file: int) -> None:
     faulthandler.register(_SIGNAL, file=file, all_threads=True, chain=False)
 
 
-def ask(pid: int) -> None:
+def ask(pid: int, file: int | None = None) -> None:
     """Have a child that has not been reaped write its stacks, which takes milliseconds.
 
-    One that has no handler for it is not asked: it has become another program, say, which the
-    signal would end. A TERM that is sent at once may come first: whichever thread the kernel likes
-    takes a signal.
+    ``file`` is a descriptor that parent and child share, and that the child answers in. If it has
+    closed that, it is not asked: the number may be another file's by now (Linux). Nor is one that
+    has no handler for it: it has become another program, say, which the signal would end. A TERM
+    that is sent at once may come first: whichever thread the kernel likes takes a signal.
     """
-    if sys.platform != "linux" or any(each.catches(_SIGNAL) for each in conditions(pid).values()):
+    if sys.platform != "linux" or _would_answer(pid, file):
         signals.send(pid, _SIGNAL)
+
+
+def _would_answer(pid: int, file: int | None) -> bool:
+    if not any(each.catches(_SIGNAL) for each in conditions(pid).values()):
+        return False
+    return file is None or _is_shared(pid, file)
+
+
+def _is_shared(pid: int, file: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(f"/proc/{pid}/fd/{file}"), os.fstat(file))
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True  # who may not look there, as the child is another user's, asks as before

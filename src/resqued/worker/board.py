@@ -44,7 +44,7 @@ class Board:
 
     def job_started(self, name: str, queue: str = "") -> None:
         """Tell of a job, in the worker or in the process of its jobs."""
-        number, now = self.ledger.begin(), self._clock.now()
+        number, now = self.ledger.begin(queue, name), self._clock.now()
         self._own = number, queue, name, now
         text = name.encode(errors="replace")[:_MOST]
         place = queue.encode(errors="replace")[:_MOST_QUEUE]

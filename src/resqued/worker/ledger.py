@@ -60,8 +60,14 @@ class Ledger:
         """Whether the job that has begun last was counted."""
         return self._words[_ENDED] == self._words[_BEGUN]
 
-    def begin(self) -> int:
-        """Note that another job begins; in the worker, or its job's process. Returns which."""
+    def begin(self, queue: str, job: str) -> int:
+        """Note that another job begins; in the worker, or its job's process. Returns which.
+
+        Its row is found now: a worker looks once for each kind, each of its jobs' processes would
+        look anew.
+        """
+        if (queue, job) not in self._known:
+            self._row_of(queue, job)
         number = self._words[_BEGUN] + 1
         self._words[_BEGUN] = number
         return number

@@ -193,6 +193,25 @@ def test_a_worker_that_leaves_ends_the_job_first(application, start_worker, stor
     assert record["exception"] == "Resque::TermException"
 
 
+def test_a_job_that_has_put_its_own_files_in_the_place_of_ours(
+    application, start_worker, store, tmp_path
+):
+    """Its stack is written into none of them, whatever their numbers."""
+    marks = [tmp_path / f"mark{number}" for number in range(60)]
+
+    def take_all_numbers():
+        os.closerange(3, 100)
+        files = [mark.open("w") for mark in marks]
+        time.sleep(600)
+        del files
+
+    application.job(queue="q", name="Greedy", timeout=LIMIT)(take_all_numbers)
+    application.enqueue_to("q", "Greedy")
+    assert start_worker("q", interval=0).wait() == 0
+    assert len(store.failures()) == 1
+    assert not [mark for mark in marks if "most recent call" in mark.read_text()]
+
+
 def test_it_leaves_no_open_files(application, start_worker, store, tmp_path):
     """Neither a job in time nor one that was ended."""
     counts = tmp_path / "counts"

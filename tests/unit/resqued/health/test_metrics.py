@@ -141,7 +141,7 @@ def test_names_are_what_they_are(name: str):
 def test_a_queue_has_one_label_everywhere(name: str):
     """What counts jobs cuts its name; what tells of what waits does so as well, so they join."""
     ledger = Ledger()
-    ledger.begin()
+    ledger.begin(name, name)
     ledger.end(name, name, "performed", 1.0)
     (tally,) = ledger.read()
     ledger.close()
@@ -189,7 +189,7 @@ def test_no_series_comes_twice():
     names = [*ODD_NAMES, "\ud800", "\udcff", "?", "\ufffd", "x" * 500, "x" * 501, "é" * 500]
     names += ["x" * 95 + "é", "x" * 95 + "\u0100", "x" * 191 + "é", "x" * 191 + "\u0100", ""]
     ledger = Ledger()
-    ledger.begin()
+    ledger.begin(names[0], names[0])
     for name in names:
         ledger.end(name, name, "performed", 1.0)
     ends = tuple(EndTally(name, 1) for name in ODD_NAMES)

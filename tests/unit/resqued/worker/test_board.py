@@ -112,7 +112,7 @@ def test_a_job_that_its_worker_has_died_with_is_cut_off(board: Board):
 @pytest.mark.parametrize("since", [nan, inf, -inf, 1e300])
 def test_a_page_that_was_written_over_is_counted_all_the_same(board: Board, since: float):
     """As no impossible time."""
-    board.ledger.begin()
+    board.ledger.begin("a", "Send")
     board._words.write(since, 1, b"\xff" * 500, 1, b"\xff" * 200)
     board.worker_ended()
     (tally,) = board.ledger.read()

@@ -28,7 +28,7 @@ def test_it_adds_up_by_queue_and_class():
 def test_an_outcome_that_is_none():
     """It is an error, and nothing is counted; nor in part."""
     book = Ledger()
-    book.begin()
+    book.begin("a", "Send")
     with pytest.raises(ValueError, match="done"):
         book.end("a", "Send", "done", 0.25)
     assert (book.read(), book.is_even) == ((), False)
@@ -44,6 +44,16 @@ def test_processes_of_jobs_add_to_the_same_rows():
         book.end("b", "Own", PERFORMED, 1.0)
         book.end("a", "New", FAILED, 1.0)
     assert counts(book) == {("a", "New"): (3, 3, 0), ("b", "Own"): (3, 0, 0)}
+
+
+def test_a_process_of_a_job_finds_what_its_worker_has_found():
+    """It would have to look again, each of them; a row that nothing is counted in is not shown."""
+    book = Ledger()
+    book.begin("a", "New")
+    assert in_child(lambda: list(book._known)) == [("a", "New")]
+    assert counts(book) == {}
+    in_child(lambda: book.end("a", "New", PERFORMED, 1.0))
+    assert counts(book) == {("a", "New"): (1, 0, 0)}
 
 
 def test_what_there_is_no_room_for_is_counted_together():
