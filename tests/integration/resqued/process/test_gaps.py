@@ -1,73 +1,67 @@
 """Forks of a process whose memory is full of gaps, and of one where they are filled."""
 
-import re
 import sys
 
-from resqued.process import gaps
 from tests.support import interpreters
-from tests.support.forks import in_child
 
-
-def kilobytes(kind: str) -> int:
-    """Return how much of this process's memory is of this kind."""
-    with open("/proc/self/smaps_rollup") as file:
-        found = re.search(rf"^{kind}: +([0-9]+)", file.read(), re.MULTILINE)
-    assert found is not None
-    return int(found[1])
-
+#: Has gaps: of each of these sizes, one in twenty of a thousand objects is gone.
+GAPS = """
+from resource import RUSAGE_SELF, getrusage
+from resqued.process import gaps
 
 SIZES = range(1, 1500, 30)
+made = [[bytes(size) for _ in range(1000)] for size in SIZES]
+for of_one_size in made:
+    del of_one_size[::20]
+"""
 
+#: Prints how many kB more a fork owns that has made some objects of each size: before, and after.
+FORKS = """
+import os
+import re
 
-def make_gaps() -> list[list[bytes]]:
-    """Return what lies between them: of each size, one in twenty of a thousand is gone."""
-    made = [[bytes(size) for _ in range(1000)] for size in SIZES]
-    for of_one_size in made:
-        del of_one_size[::20]
-    return made
+def owned():
+    with open("/proc/self/smaps_rollup") as file:
+        return int(re.search(r"Private_Dirty: +([0-9]+)", file.read())[1])
 
-
-def owned_after_allocating() -> int:
-    """Return how many kB more a fork owns that makes some objects of each size."""
-
-    def allocate() -> int:
-        before = kilobytes("Private_Dirty")
+def owned_after_allocating():
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        before = owned()
         made = [bytes(size) for size in SIZES for _ in range(10)]
-        owned = kilobytes("Private_Dirty") - before
-        del made
-        return owned
+        os.write(writer, b"%d" % (owned() - before))
+        os._exit(0)
+    os.wait()
+    return int(os.read(reader, 20))
 
-    return in_child(allocate)
+scattered = owned_after_allocating()
+gaps.fill()
+print(scattered, owned_after_allocating())
+"""
+
+
+def printed(program: str) -> list[int]:
+    """Return the numbers that a program has printed, in an interpreter of its own."""
+    done = interpreters.run(sys.executable, program)
+    assert (done.returncode, done.stderr) == (0, "")
+    return [int(word) for word in done.stdout.split()]
 
 
 def test_what_a_fork_allocates_lies_together():
-    """Without, hardly two of them are on one page."""
-
-    def measure() -> tuple[int, int]:
-        kept = make_gaps()
-        scattered = owned_after_allocating()
-        assert gaps.fill() > 0
-        together = owned_after_allocating()
-        del kept
-        return scattered, together
-
-    scattered, together = in_child(measure)
-    assert together < scattered * 2 / 3, (scattered, together)
+    """Without, hardly two of its objects are on one page."""
+    scattered, together = printed(GAPS + FORKS)
+    assert together < scattered * 2 / 3
 
 
 def test_there_are_no_gaps_left_to_fill():
-    """A second time finds about as many blocks as it takes to see that."""
-
-    def measure() -> tuple[int, int, int]:
-        kept = make_gaps()
-        first, before = gaps.fill(), kilobytes("Rss")
-        second = gaps.fill()
-        del kept
-        return first, second, kilobytes("Rss") - before
-
-    first, second, grown = in_child(measure)
-    assert second < first / 3, (first, second)
-    assert grown < 1024
+    """A second time finds no more blocks than it takes to see that, and the first needs no room."""
+    program = """
+before = getrusage(RUSAGE_SELF).ru_maxrss
+print(gaps.fill(), gaps.fill(), getrusage(RUSAGE_SELF).ru_maxrss - before)
+"""
+    first, second, grown = printed(GAPS + program)
+    assert second < first / 3
+    assert grown < 2048
 
 
 def test_other_allocators_get_no_more_than_a_few_megabytes():
@@ -83,6 +77,5 @@ before = getrusage(RUSAGE_SELF).ru_maxrss
 gaps.fill()
 print(getrusage(RUSAGE_SELF).ru_maxrss - before)
 """
-    done = interpreters.run(sys.executable, program)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert int(done.stdout) < 16 * 1024
+    (grown,) = printed(program)
+    assert grown < 16 * 1024
