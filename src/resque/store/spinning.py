@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from resque.clock import Clock, SystemClock
 
-#: Seconds to look for.
-LONGEST = 0.000_08
+#: Seconds to look for: what a server takes that answers a few others first.
+LONGEST = 0.000_4
 #: How many replies are slept for, at most, before the next try: of many workers on few processors,
 #: or far from their server, nearly all.
 MOST_LEFT_OUT = 63
