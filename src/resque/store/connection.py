@@ -1,6 +1,7 @@
 """A blocking RESP3 connection of our own: light to import, safe to fork, never out of step."""
 
 import os
+import socket
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -46,12 +47,21 @@ class Connection:
     """
 
     def __init__(
-        self, address: Address, *, connect_timeout: float = 5.0, reply_timeout: float = 5.0
+        self,
+        address: Address,
+        *,
+        connect_timeout: float = 5.0,
+        reply_timeout: float = 5.0,
+        opener: Callable[[Address, float], socket.socket] = open_socket,
     ) -> None:
-        """Both timeouts are seconds; the second is the longest silence within one exchange."""
+        """Both timeouts are seconds; the second is the longest silence within one exchange.
+
+        ``opener`` connects to an address, within so many seconds; it raises OSError.
+        """
         self.address = address
         self.openings = 0
         self._at = address  # the server that was spoken to last
+        self._opener = opener
         self._connect_timeout = connect_timeout
         self._reply_timeout = reply_timeout
         self._pid = os.getpid()
@@ -131,7 +141,10 @@ class Connection:
     def twin(self) -> "Connection":
         """Return another connection to the same server, not opened yet."""
         return Connection(
-            self.address, connect_timeout=self._connect_timeout, reply_timeout=self._reply_timeout
+            self.address,
+            connect_timeout=self._connect_timeout,
+            reply_timeout=self._reply_timeout,
+            opener=self._opener,
         )
 
     def pop_pushes(self) -> list[Reply]:
@@ -233,7 +246,7 @@ class Connection:
 
     def _open_known(self) -> Wire:
         sock = self._guard(
-            None, lambda: open_socket(self._at, self._connect_timeout), was_sent=False
+            None, lambda: self._opener(self._at, self._connect_timeout), was_sent=False
         )
         wire = Wire(sock, partial(faults.of_reply, self._at))
         self._guard(wire, lambda: self._greet(wire), was_sent=False)

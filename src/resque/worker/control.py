@@ -1,5 +1,6 @@
 """What each signal asks of a worker, and the one place where a worker sleeps."""
 
+from collections.abc import Sequence
 from enum import IntEnum
 from signal import Signals
 from types import TracebackType
@@ -29,8 +30,8 @@ class Control:
     The signals that ask nothing are handled too, so that none of them ends the worker.
     """
 
-    def __init__(self, *, graceful_term: bool = False) -> None:
-        """With ``graceful_term`` TERM asks what QUIT does."""
+    def __init__(self, *, graceful_term: bool = False, wanted: Sequence[Signals] = HANDLED) -> None:
+        """With ``graceful_term`` TERM asks what QUIT does; of ``wanted`` signals alone it hears."""
         self.asked = Asked.NOTHING
         self.is_paused = False  #: by USR2, until CONT
         self._must_end_job = False
@@ -44,7 +45,7 @@ class Control:
             number for number in _INTERRUPTING if self._meaning.get(number) is not Asked.FINISH
         )
         self.interruption = Interruption()
-        self._inbox = SignalInbox(HANDLED, dict.fromkeys(_INTERRUPTING, self.interruption))
+        self._inbox = SignalInbox(wanted, dict.fromkeys(_INTERRUPTING, self.interruption))
         self._waiter = Waiter()
 
     def __enter__(self) -> Self:

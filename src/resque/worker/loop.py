@@ -37,9 +37,10 @@ class Shift:
         interval: float,
         control: Control,
         patience: Patience,
+        *,
         processes: type[JobProcesses] = JobProcesses,
     ) -> None:
-        """``processes`` is who forks those of its jobs."""
+        """``processes`` makes what forks for its jobs."""
         self._worker = worker
         self._client = worker.client
         self._clock = worker.clock

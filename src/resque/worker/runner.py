@@ -128,10 +128,12 @@ class JobRunner:
         if os.getpid() != self._pid:
             leave(0)  # the job has forked, and its child came back from it: not a second worker
         self._control.put_handlers_back()  # a job may have set its own
-        self.job_ended(performing.PERFORMED if error is None else performing.FAILED)
         if error is not None:
-            self._save_and_finish(performing.describe(job, error), error, reserved)
+            failure = performing.describe(job, error)  # its hooks are the job's: its time goes on
+            self.job_ended(performing.FAILED)
+            self._save_and_finish(failure, error, reserved)
             return None
+        self.job_ended(performing.PERFORMED)
         self._tools.wear.jobs_done(1)
         return reserved.number
 

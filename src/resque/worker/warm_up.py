@@ -6,8 +6,8 @@ time in a copy of the page. So a worker works here first, with jobs that do noth
 that has nothing else.
 """
 
-import os
 import socket
+import threading
 from collections.abc import Callable
 from functools import partial
 from signal import Signals
@@ -19,10 +19,10 @@ from resque.prepared import PreparedJob
 from resque.registry import Registry
 from resque.store.address import Address
 from resque.store.connection import Connection
-from resque.store.prompter import prompter
+from resque.store.prompter import Prompter, prompter
 from resque.worker import identity
 from resque.worker.child import JobChild
-from resque.worker.control import Asked, Control
+from resque.worker.control import Control
 from resque.worker.deadline import Deadline
 from resque.worker.loop import Shift
 from resque.worker.patience import Patience
@@ -30,9 +30,12 @@ from resque.worker.processes import JobProcesses
 from resque.worker.worker import Worker
 from resque.worker_hooks import WorkerHooks
 from resqued.process import signals
+from resqued.process.title import set_title, title
 
 T = TypeVar("T")
 
+#: What its messages would name; it is never connected to.
+_ADDRESS = Address.parse("redis://localhost/0")
 _NAME = "warm-up"
 #: Workers one after the other, and what each does: three looks in vain, the others find a job. All
 #: that together is often enough: Python 3.11 rewrites what has been called eight times.
@@ -42,56 +45,56 @@ _TICKS = 6
 _TIMES_HERE = 2
 #: Seconds for an answer, which comes at once unless something is very wrong.
 _PATIENCE = 1.0
-#: What a process that is to leave was told, to be told again.
-_SIGNALS = {Asked.FINISH: Signals.SIGQUIT, Asked.LEAVE: Signals.SIGTERM}
 
 
 def warm_up(prepare: Callable[[Worker], None]) -> None:
     """Have some workers work some jobs in this process, and in forks of it.
 
-    Nothing is left of them but what Python has learned; the process's title is to be set anew.
-    ``prepare`` does with a worker what is done with it before it works. Does nothing where the
-    application has put sockets of its own in the place of Python's: they may start threads. Raises
-    OSError, or what the worker's code does, where the system does not have what that takes.
+    Nothing is left of them but what Python has learned. ``prepare`` does with a worker what is done
+    with it before it works. Signals to this process are held back meanwhile, some hundredths of a
+    second. Does nothing where threads run already, which a fork breaks off, or where sockets of the
+    application's own may start some. Raises OSError, or what the worker's code does, where the
+    system does not have what that takes.
     """
-    if socket.socket.__module__ != "socket":
+    if threading.active_count() > 1 or socket.socket.__module__ != "socket":
         return
     registry = Registry()
     registry.declare(queue=_NAME, name=_NAME, enqueue=_refuse)(_do_nothing)
-    asked = Asked.NOTHING
-    with prompter(Payload.encode(_NAME, [])) as url:
-        for _ in range(_WORKERS):
-            asked = max(asked, _work(url, registry, prepare))
-    if asked:
-        signals.send(os.getpid(), _SIGNALS[asked])  # it was not the worker that was meant
+    former = title()
+    element = Payload.encode(_NAME, [])
+    try:
+        with signals.blocked(), prompter(element, connections=_WORKERS) as server:
+            for _ in range(_WORKERS):
+                _work(server, registry, prepare)
+    finally:
+        set_title(former)
 
 
-def _work(url: str, registry: Registry, prepare: Callable[[Worker], None]) -> Asked:
-    """Be one of the workers; returns what this process was told meanwhile."""
-    address = Address.parse(url)
-    server = Connection(address, connect_timeout=_PATIENCE, reply_timeout=_PATIENCE)
-    worker = Worker([_NAME], Resque(server, registry=registry))
+def _work(server: Prompter, registry: Registry, prepare: Callable[[Worker], None]) -> None:
+    """Be one of the workers."""
+    connection = Connection(_ADDRESS, reply_timeout=_PATIENCE, opener=server.open)
+    worker = Worker([_NAME], Resque(connection, registry=registry))
     prepare(worker)
     _isolate(worker)
     try:
-        with Control() as control:
+        # Of a job's end alone: whatever else comes is meant for this process, and waits.
+        with Control(wanted=[Signals.SIGCHLD]) as control:
             patience = _Impatience(control, worker.clock)
             claim = partial(identity.claim_id, worker.client, worker.patterns, 0.0, set())
             worker.id = patience.insist(claim)
-            shift = Shift(worker, _PATIENCE, control, patience, _HereAndThere)
+            shift = Shift(worker, _PATIENCE, control, patience, processes=_HereAndThere)
             shift.begin()
             for _ in range(_TICKS):
                 shift.tick()
             shift.end()
-        return control.asked
     finally:
-        server.close()
+        connection.close()
 
 
 def _isolate(worker: Worker) -> None:
     """Undo what the environment says, and the application's hooks: they are for real workers."""
     worker.hooks = WorkerHooks()
-    worker.title_prefix = "resqued warming up: "
+    worker.title_prefix = f"{title()} "  # whoever looks for this process finds it
     worker.fork_per_job = True
     worker.jobs_per_fork = worker.seconds_per_fork = None
     worker.run_at_exit_hooks = False

@@ -45,12 +45,12 @@ def load_application(config: Config, clock: Clock) -> str | None:
     context = BeforeForkContext()
     try:
         run_hooks(config.hooks.before_fork, context)
+        _warn_of_threads()
         if config.worker_factory is None:
             factory.preload()
     except (Exception, SystemExit) as error:
         reason = "before_fork failed\n" + traceback.format_exc().rstrip()
         raise BootError(reason, is_config_unreadable=False) from error
-    _warn_of_threads()
     _make_ready_for_forks(clock, has_immortals=bool(context.immortal))
     return None if context.app_version is None else str(context.app_version)
 

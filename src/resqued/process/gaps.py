@@ -8,12 +8,15 @@ import ctypes
 import sys
 from itertools import repeat
 
-#: Sizes in bytes that Python's own allocator has. It takes fresh memory by so many bytes, and fills
-#: that from its beginning on: so many blocks side by side are no gaps any more.
+#: Sizes in bytes that Python's own allocator has.
 _SMALL = range(16, 513, 16)
+#: Bytes of fresh memory that it takes at once for one size, and fills from their beginning on...
 _POOL = 1 << 14
+#: ... so that this many blocks side by side are no gaps any more, or nearly all that fit in there.
 _IN_A_ROW = 24
-#: Sizes that are asked of the system's allocator, which has more, but fills a gap with less, too.
+_NEARLY = 4
+#: Sizes that are asked of the system's allocator, the largest first: into what is left of a large
+#: gap smaller ones go. Up to 1 kB it keeps the gaps of each 16 bytes apart.
 _LARGE = (*range(16_000, 1_100, -500), *range(1_096, 8, -16))
 #: Bytes that lie beyond all gaps, as hardly one has room for them.
 _BEYOND = 100_000
@@ -24,17 +27,30 @@ _MOST = 1 << 18
 def fill() -> int:
     """Fill this process's gaps for good, before it forks; returns by how many blocks.
 
-    That makes it no larger, but for some 100 kB. Takes a few milliseconds.
+    That makes it no larger, but for some 100 kB. Takes a few milliseconds. Does nothing where the
+    allocators are others than CPython's own and that of Linux; whatever happens, raises nothing.
     """
-    if sys.platform != "linux" or not getattr(sys, "_is_gil_enabled", lambda: True)():
-        return 0  # other allocators, which nobody has tried
-    return sum(map(_fill_small, _SMALL)) + _fill_large()
+    if not is_possible():
+        return 0
+    try:
+        return sum(map(_fill_small, _SMALL)) + _fill_large()
+    except (OSError, AttributeError, MemoryError):  # a C library without malloc, or no memory
+        return 0
+
+
+def is_possible() -> bool:
+    """Whether this process's allocators are those that were looked at."""
+    return (
+        sys.platform == "linux"
+        and sys.implementation.name == "cpython"
+        and getattr(sys, "_is_gil_enabled", lambda: True)()
+    )
 
 
 def _fill_small(size: int) -> int:
     """Make objects until they lie side by side."""
     kept: list[object] = []
-    enough = min(_IN_A_ROW, _POOL // size - 4)
+    enough = min(_IN_A_ROW, _POOL // size - _NEARLY)
     former, in_a_row = 0, 0
     for _ in repeat(None, _MOST // size):
         kept.append(_object_of(size))

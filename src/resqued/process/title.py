@@ -8,6 +8,12 @@ import setproctitle
 setproctitle.getproctitle()
 
 
+def title() -> str:
+    """Return what ``ps`` shows for this process."""
+    shown: str = setproctitle.getproctitle()
+    return shown
+
+
 def set_title(title: str) -> None:
     """Replace what ``ps`` shows for this process."""
     setproctitle.setproctitle(title)

@@ -42,7 +42,8 @@ class DefaultFactory:
 
 def preload() -> None:
     """Load what the default factory needs, in the listener, so that its workers share it."""
-    from resqued.worker import warm_up  # noqa: PLC0415 - it loads resque
+    import resque.worker  # noqa: F401, PLC0415 - imported for its effect
+    from resqued.worker import warm_up  # noqa: PLC0415 - it needs the factory itself
 
     warm_up.warm_up()
 

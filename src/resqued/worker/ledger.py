@@ -63,10 +63,10 @@ class Ledger:
     def begin(self, queue: str, job: str) -> int:
         """Note that another job begins; in the worker, or its job's process. Returns which.
 
-        Its row is found now: a worker looks once for each kind, each of its jobs' processes would
-        look anew.
+        Its row is found now: a worker looks once for each kind that it remembers, each of its jobs'
+        processes would look anew.
         """
-        if (queue, job) not in self._known:
+        if (queue, job) not in self._known and len(self._known) < _ROWS:
             self._row_of(queue, job)
         number = self._words[_BEGUN] + 1
         self._words[_BEGUN] = number
@@ -111,7 +111,8 @@ class Ledger:
             self._words[_USED] = used + 1  # last: who is killed before that has made none
         if row is None:
             return _FIRST  # nobody remembers these: they may be without number
-        self._known[queue, job] = row
+        if len(self._known) < _ROWS:  # of long names without number, many are cut to the same
+            self._known[queue, job] = row
         return row
 
     def _tally(self, row: int) -> JobTally:

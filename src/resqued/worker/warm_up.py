@@ -18,7 +18,7 @@ _SPEC = WorkerSpec(queues=("warm-up",), interval=1.0, pool=None)
 
 
 def warm_up() -> None:
-    """Do so, with all that a worker tells its listener; what stands in the way costs time only."""
+    """Have workers work here, which tell of their jobs as all do; a failure costs time only."""
     try:
         gate, ticket = Gate.pair()
         try:

@@ -41,6 +41,17 @@ def stuck():
             time.sleep(600)
         except BaseException:
             pass
+
+@resque.job(queue="q", name="Clings")
+class Clings:
+    @staticmethod
+    def perform():
+        raise RuntimeError("as asked")
+
+    @staticmethod
+    def on_failure(error):
+        if not os.path.exists("begun"):  # who sees to what it leaves runs it again
+            stuck()
 """
 LOAD = "@before_fork\ndef load(): import app\n"
 
@@ -106,11 +117,15 @@ def test_a_job_that_takes_too_long(daemon: Daemon, client: Resque, start: Callab
     assert daemon.stop() == 0
 
 
+@pytest.mark.parametrize("name", ["Stuck", "Clings"])
 def test_a_job_in_the_worker_s_own_process(
-    daemon: Daemon, client: Resque, start: Callable[[str], None]
+    daemon: Daemon, client: Resque, start: Callable[[str], None], name: str
 ):
-    """The listener ends the worker from outside, and has its job recorded; another comes."""
-    client.enqueue_to("q", "Stuck")
+    """The listener ends the worker from outside, and has its job recorded; another comes.
+
+    Also where it is a hook for the job's failure that does not end.
+    """
+    client.enqueue_to("q", name)
     hook = "@after_fork\ndef no_fork(worker): worker.fork_per_job = False\n"
     options = "interval=0.1, timeout=0.5"
     start(f"stop_timeout(0.5)\n{hook}worker_pool(1, 'q', {options})\n")
@@ -124,7 +139,7 @@ def test_a_job_in_the_worker_s_own_process(
     assert failure.exception == "JobTimeout"
     assert failure.error == "took more than 0.5 s (limit of the worker)"
     assert stuck not in {process.pid for process in daemon.tree().processes}
-    said = f"Worker {stuck} for q has had 'Stuck' for more than 0.5 s: "
+    said = f"Worker {stuck} for q has had {name!r} for more than 0.5 s: "
     assert daemon.log.count(f"{said}SIGTERM") == daemon.log.count(f"{said}SIGKILL") == 1
     assert re.search(
         r"hread 0x.*\n(?:  File .*\n)*?  File \S+app.py\", line \d+ in stuck", daemon.log

@@ -7,14 +7,19 @@ import signal
 import socket
 import sys
 import threading
+import time
+from collections.abc import Callable
 from signal import Signals
 
 import pytest
 
 from resque.application import APPLICATION
+from resque.errors import ServerUnavailable
 from resque.worker import Worker
 from resque.worker.warm_up import warm_up
+from resque.worker_hooks import Moment
 from resqued.process.signals import HANDLED, SignalInbox
+from resqued.process.title import set_title, title
 from resqued.worker import warm_up as of_resqued
 from tests.support import interpreters
 from tests.support.forks import in_child, no_room
@@ -64,11 +69,17 @@ def test_python_has_learned_what_workers_do():
     assert len(learned) == 6
 
 
+def children() -> list[int]:
+    """Return the processes that this one has forked."""
+    found = pathlib.Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+    return [int(pid) for pid in found.split()]
+
+
 def what_is_there() -> dict[str, object]:
     """Return what of this process a worker changes."""
     return {
         "descriptors": sorted(os.listdir("/proc/self/fd")),
-        "children": pathlib.Path(f"/proc/self/task/{os.getpid()}/children").read_text(),
+        "children": children(),
         "handlers": [signal.getsignal(number) for number in HANDLED],
         "mask": signal.pthread_sigmask(signal.SIG_BLOCK, []),
         "threads": threading.enumerate(),
@@ -102,10 +113,8 @@ def test_the_application_does_not_hear_of_it(
                 file.write("called\n")
 
         atexit.register(note)
-        hooks = APPLICATION.worker_hooks
-        for register in (hooks.before_first_fork, hooks.before_fork, hooks.after_fork):
-            register(note)
-        hooks.shutdown(note)
+        for moment in Moment:
+            getattr(APPLICATION.worker_hooks, moment.value)(note)
         jobs = APPLICATION.registry.names
         warm_up(prepare_nothing)
         assert APPLICATION.registry.names == jobs
@@ -115,35 +124,73 @@ def test_the_application_does_not_hear_of_it(
     assert in_child(heard) == []
 
 
-@pytest.mark.parametrize("number", [Signals.SIGQUIT, Signals.SIGTERM, Signals.SIGINT])
-def test_who_is_told_to_leave_meanwhile_hears_of_it_afterwards(number: Signals):
-    """The signal was meant for the process, not for the worker that it rehearses."""
+class Observer:
+    """Is told of each job, and does something about it at one moment."""
 
-    class Teller:
-        def known_as(self, name: str) -> None:
-            pass
+    def __init__(self, moment: str, act: Callable[[], object]) -> None:
+        self._moment = moment
+        self._act = act
 
-        def connected_to(self, url: str, namespace: str, failures: str) -> None:
-            pass
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        def told(*_: object) -> None:
+            if name == self._moment:
+                self._act()
 
-        def job_started(self, name: str, queue: str) -> None:
-            os.kill(os.getpid(), number)
+        return told
 
-        def job_ended(self, outcome: str) -> None:
-            pass
 
-        job_finished = work_begun = stood_by = lambda self: None
+#: Of those that a process of ours handles, the ones that tell it to do something.
+ORDERS = [number for number in HANDLED if number is not Signals.SIGCHLD]
 
-    def prepare(worker: Worker) -> None:
-        worker.job_observer = Teller()
+
+@pytest.mark.parametrize("moment", ["job_started", "job_ended", "job_finished"])
+@pytest.mark.parametrize("number", ORDERS)
+def test_what_is_told_meanwhile_is_heard_afterwards(number: Signals, moment: str):
+    """It was meant for this process, not for a worker that it only plays, nor for the server."""
+
+    def tell_all() -> None:
+        os.kill(os.getpid(), number)
+        for child in children():
+            os.kill(child, number)
 
     def received() -> list[Signals]:
         with SignalInbox(HANDLED) as inbox:
-            warm_up(prepare)
+            warm_up(lambda worker: setattr(worker, "job_observer", Observer(moment, tell_all)))
             return inbox.drain()
 
-    meant = Signals.SIGQUIT if number is Signals.SIGQUIT else Signals.SIGTERM
-    assert meant in in_child(received)
+    assert number in in_child(received)
+
+
+def test_the_server_is_killed_meanwhile(caplog: pytest.LogCaptureFixture):
+    """It is over at once, and nobody is told of a server that there is not."""
+
+    def kill() -> None:
+        for child in children():
+            os.kill(child, Signals.SIGKILL)
+
+    def outcome() -> tuple[str, bool, list[str]]:
+        began = time.monotonic()
+        try:
+            warm_up(lambda worker: setattr(worker, "job_observer", Observer("job_started", kill)))
+        except ServerUnavailable as error:
+            problem = type(error).__name__
+        records = [record.getMessage() for record in caplog.records]
+        return problem, time.monotonic() - began < 1.0, records
+
+    assert in_child(outcome) == ("ServerUnavailable", True, [])
+
+
+def test_the_title_stays_that_of_the_process():
+    """While it lasts it is the beginning of all that is shown, and afterwards all of it."""
+
+    def titles() -> tuple[set[str], str]:
+        set_title("resqued-1 listener #1")
+        seen: set[str] = set()
+        observer = Observer("job_ended", lambda: seen.add(title()[:21]))
+        warm_up(lambda worker: setattr(worker, "job_observer", observer))
+        return seen, title()
+
+    assert in_child(titles) == ({"resqued-1 listener #1"}, "resqued-1 listener #1")
 
 
 def test_sockets_of_the_applications_own_are_left_alone():
@@ -157,6 +204,23 @@ def test_sockets_of_the_applications_own_are_left_alone():
         count = []
         os.register_at_fork(before=lambda: count.append(1))
         warm_up(prepare_nothing)
+        return len(count)
+
+    assert in_child(forks) == 0
+
+
+def test_threads_are_not_forked():
+    """One may hold what a process of a job waits for."""
+
+    def forks() -> int:
+        over = threading.Event()
+        thread = threading.Thread(target=over.wait, daemon=True)
+        thread.start()
+        count = []
+        os.register_at_fork(before=lambda: count.append(1))
+        warm_up(prepare_nothing)
+        over.set()
+        thread.join()
         return len(count)
 
     assert in_child(forks) == 0
