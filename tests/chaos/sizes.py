@@ -46,11 +46,12 @@ class Sizes:
         ``configured`` is what its file says.
         """
         now = self._now()
+        asked = self._asked  # before what it becomes once it is accepted
         scaled = self._scaled
         told = list(scaled.values()) if generation is None else [scaled.get(generation, {})]
         possible = {size for sizes in told for size, until in sizes.items() if until > now}
         if generation not in scaled:
             possible.add(configured)
-        if self._asked is not None:
-            possible.add(self._asked)
+        if asked is not None:
+            possible.add(asked)
         return max(possible | self._doubtful)

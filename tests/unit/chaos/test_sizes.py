@@ -28,6 +28,35 @@ def test_a_size_counts_from_the_question_on(sizes: Sizes):
     assert [sizes.most(CONFIGURED, generation) for generation in (1, 2, None)] == [3, 3, 3]
 
 
+def test_a_size_that_is_accepted_while_it_is_looked_at(clock: HandTurnedClock):
+    """It counts, in whatever moment the answer comes."""
+    answered = False
+
+    class Accepting(Sizes):
+        """Sizes whose schedule goes on as soon as what was asked for has been looked at."""
+
+        @property
+        def _asked(self) -> int | None:
+            nonlocal answered
+            asked = self._last
+            if looking and not answered:
+                answered = True
+                self.accepted(7, CONFIGURED)
+            return asked
+
+        @_asked.setter
+        def _asked(self, size: int | None) -> None:
+            self._last = size
+
+    looking = False
+    sizes = Accepting(clock.now)
+    sizes.ask(5)
+    looking = True
+    assert sizes.most(CONFIGURED, 7) == 5
+    assert answered
+    assert sizes.most(CONFIGURED, 7) == 5
+
+
 def test_a_size_that_was_accepted(sizes: Sizes, clock: HandTurnedClock):
     """It is that of its generation alone; the former one counts a little longer."""
     sizes.ask(1)
