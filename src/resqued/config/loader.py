@@ -88,10 +88,16 @@ def _run_all(sources: Iterable[Source], recorder: Recorder) -> BaseException | N
     return None
 
 
+def _absolute(path: str) -> str:
+    """Return it from the root, ".." left as it is: the folder before may be a link."""
+    parts = os.path.join(os.getcwd(), path).split(os.sep)
+    return os.sep + os.sep.join(part for part in parts if part not in ("", os.curdir))
+
+
 def _run(source: Source, number: int) -> None:
     name = module_name(number)
     module = ModuleType(name)
-    module.__file__ = os.path.join(os.getcwd(), source.path)
+    module.__file__ = _absolute(source.path)
     vars(module).update({name: getattr(dsl, name) for name in dsl.__all__})
     # Dataclasses and pickle look up the module of what a file defines by its name.
     sys.modules[name] = module

@@ -49,6 +49,22 @@ def test_a_file_knows_itself(written, tmp_path):
     assert file == str(tmp_path / "config/resqued.py")
 
 
+@pytest.mark.parametrize("given", ["./config/resqued.py", "config/.//resqued.py"])
+def test_a_file_that_is_given_by_a_longer_path(written, tmp_path, given):
+    """__file__ has nothing in it that means the same folder again."""
+    written("config/resqued.py", "worker(__file__)")
+    assert load([given]).workers[0].queues == (str(tmp_path / "config/resqued.py"),)
+
+
+def test_a_file_that_is_given_by_way_of_a_link(written, tmp_path):
+    """What ".." means behind a link is for the system to say."""
+    written("elsewhere/resqued.py", "worker(__file__)")
+    (tmp_path / "elsewhere/folder").mkdir()
+    (tmp_path / "link").symlink_to("elsewhere/folder")
+    path = str(tmp_path / "link/../resqued.py")
+    assert load(["./link/../resqued.py"]).workers[0].queues == (path,)
+
+
 def test_each_file_is_a_module_of_its_own(configured):
     """What two files define under the same name can be told apart by its module."""
     config = configured("worker(__name__)", "worker(__name__)")
