@@ -1,5 +1,6 @@
 """Which running pool a command means: its control socket."""
 
+import errno
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from resqued.cli.arguments import UsageError
 from resqued.control import place
 from resqued.control.address import listener_at
+from resqued.control.client import NoAnswerError
 from resqued.errors import ResquedError
 
 #: The options of every command for a running pool, as help and getopt want them.
@@ -16,6 +18,8 @@ HELP = """\
 Without either it is the only one that runs without a pidfile."""
 SHORT = "p:"
 LONG = ("pidfile=", "control=")
+#: Why it cannot be found out who runs: this process, or the system, has no descriptor left.
+_NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 
 
 class NoTargetError(ResquedError):
@@ -46,8 +50,8 @@ def parse(options: Sequence[tuple[str, str]]) -> Target:
 def find(target: Target, environment: Mapping[str, str], user: int) -> str:
     """Return the path of the control socket that is meant; nobody need listen there.
 
-    Raises NoTargetError, UsageError if more than one could be meant, or place.PlaceError if the
-    folder to look in cannot be trusted.
+    Raises NoTargetError, UsageError if more than one could be meant, NoAnswerError without a
+    descriptor to look with, or place.PlaceError if the folder to look in cannot be trusted.
     """
     if target.control is not None:
         return target.control
@@ -69,5 +73,7 @@ def find(target: Target, environment: Mapping[str, str], user: int) -> str:
 def _is_live(path: str) -> bool:
     try:
         return os.path.exists(path) and listener_at(path) is not None
-    except OSError:
+    except OSError as error:
+        if error.errno in _NO_DESCRIPTOR:
+            raise NoAnswerError(f"cannot use control socket {path}: {error.strerror}") from error
         return False  # it was removed just now, or is none of ours

@@ -6,8 +6,10 @@ import pytest
 from resqued.cli import target
 from resqued.cli.arguments import UsageError
 from resqued.cli.target import NoTargetError, Target
+from resqued.control.client import NoAnswerError
 from resqued.control.place import PlaceError
 from resqued.control.socket_file import SocketFile
+from tests.support.forks import in_child, no_more_files
 
 
 @pytest.fixture
@@ -63,6 +65,22 @@ def test_the_only_one(folder: pathlib.Path):
     (folder / "1.sock").touch()
     with SocketFile(str(folder / "2.sock")):
         assert find(folder) == f"{folder}/2.sock"
+
+
+def test_no_descriptor_to_look_with(folder: pathlib.Path):
+    """That is no reason to say that none runs."""
+    path = f"{folder}/{'1' * 60}.sock"  # so long that it takes one for its folder as well
+
+    def body() -> str:
+        spare = os.dup(0)
+        with no_more_files():
+            os.close(spare)
+            with pytest.raises(NoAnswerError) as caught:
+                find(folder)
+        return str(caught.value)
+
+    with SocketFile(path):
+        assert in_child(body) == f"cannot use control socket {path}: Too many open files"
 
 
 def test_none(folder: pathlib.Path):
