@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     """
     kernel.die_with_parent(Signals.SIGKILL)
     try:
-        order = HealthOrder.read(arguments)
+        order = HealthOrder.parse(arguments)
         listening = _take_over(order)
     except HealthOrderError as error:
         print(f"resqued.cli.health is started by a master only: {error}", file=sys.stderr)

@@ -22,12 +22,12 @@ class HealthOrder:
     log_path: str | None = None  #: None: standard output
     log_format: str = "text"  #: or json; one that is not known is text
 
-    def arguments(self) -> list[str]:
+    def encode(self) -> list[str]:
         """Return it as the program's arguments."""
         return [json.dumps(asdict(self))]
 
     @classmethod
-    def read(cls, arguments: Sequence[str]) -> "HealthOrder":
+    def parse(cls, arguments: Sequence[str]) -> "HealthOrder":
         """Return it from the program's arguments. Raises HealthOrderError."""
         try:
             (argument,) = arguments

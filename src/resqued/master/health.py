@@ -92,5 +92,5 @@ class HealthProcess:
         )
         self._context.enter()
         return spawn_interpreter(
-            self._context, HEALTH_MODULE, order.arguments(), (order.listening, order.lifeline)
+            self._context, HEALTH_MODULE, order.encode(), (order.listening, order.lifeline)
         )

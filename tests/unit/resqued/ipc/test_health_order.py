@@ -13,20 +13,20 @@ ORDER = HealthOrder(
 
 def test_it_arrives_as_it_was_given():
     """Every field, also a path that is no UTF-8."""
-    assert HealthOrder.read(ORDER.arguments()) == ORDER
+    assert HealthOrder.parse(ORDER.encode()) == ORDER
 
 
 def test_a_master_of_another_version():
     """What it does not say has a default; what it says beyond is passed over."""
     said = json.dumps({"listening": 5, "lifeline": 6, "control": "a", "more": 1})
-    assert HealthOrder.read([said]) == HealthOrder(listening=5, lifeline=6, control="a")
+    assert HealthOrder.parse([said]) == HealthOrder(listening=5, lifeline=6, control="a")
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
         [],
-        [*ORDER.arguments(), "more"],
+        [*ORDER.encode(), "more"],
         [""],
         ["5"],
         ["[]"],
@@ -40,4 +40,4 @@ def test_a_master_of_another_version():
 def test_nonsense(arguments: list[str]):
     """It is refused in one line."""
     with pytest.raises(HealthOrderError, match=r"^its one argument is a JSON object that a mast"):
-        HealthOrder.read(arguments)
+        HealthOrder.parse(arguments)
