@@ -103,9 +103,8 @@ class Schedule:
         self._files: dict[int, File] = {}
         self._good = File(0, ())
         self._sizes = Sizes(time.monotonic)
-        self._size: int | None = (
-            None  #: of the pool, once nothing else happens; None: as in the file
-        )
+        #: Of the pool, once nothing else happens; None: as in the file.
+        self._size: int | None = None
         self._began = time.monotonic()
         self._server: ValkeyServer | None = None
         self._feeder: Feeder | None = None
