@@ -211,7 +211,7 @@ class Listeners:
         untold = generation.stage is not Stage.LEAVING
         expected = not (untold or generation.has_failed)
         self._say_ended(generation, status, untold=untold)
-        # Where a reload says that it has failed, and why, all is told.
+        # That one could not start, its reload tells, and why. One that died untold counts anyway.
         if untold or (generation.has_failed and not self.reloads.has_failed(generation.number)):
             self.ends = Ends(self.ends.count + 1, generation.number, str(status))
         self.former_figures = self.former_figures.plus(generation.figures)
