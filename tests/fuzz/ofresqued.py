@@ -44,6 +44,7 @@ from resqued.worker.board import Board
 from resqued.worker.gate import Gate
 from resqued.worker.ledger import Ledger
 from tests.fuzz.target import LIMIT, HangError, Target
+from tests.support.clock import HandTurnedClock
 
 _LINES = tuple(
     messages.encode(message)
@@ -139,7 +140,8 @@ def _http(raw: bytes) -> None:
     theirs.settimeout(1)
     listening = socket.socketpair()
     pages = {"/livez": lambda _accept: Page(b"well\n")}
-    with listening[1], HealthServer(listening[0], pages, lambda: False) as server, ours, theirs:
+    serves = HealthServer(listening[0], pages, lambda: False, HandTurnedClock())
+    with listening[1], serves as server, ours, theirs:
         theirs.sendall(raw[:100_000])
         theirs.shutdown(socket.SHUT_WR)
         Handler(ours, ("127.0.0.1", 1), server)

@@ -39,7 +39,8 @@ def main(arguments: Sequence[str]) -> int:
         def is_over() -> bool:
             return bool(inbox.drain()) or lifeline.has_ended(order.lifeline)
 
-        with HealthServer(listening, _pages(order.control), is_over) as server:
+        pages = _pages(order.control)
+        with HealthServer(listening, pages, is_over, MonotonicClock()) as server:
             server.serve()
     return ExitCode.OK
 

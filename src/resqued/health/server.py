@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from math import inf
 from typing import Any
 
+from resqued.clock import Clock
 from resqued.health.reserve import Reserve, Work
 
 log = logging.getLogger(__name__)
@@ -27,6 +29,8 @@ _FAREWELL = 0.1
 _LOOK = 0.5
 #: Seconds between two attempts to take a client in, where none can be.
 PAUSE = 0.2
+#: Seconds without a failed attempt after which the next one is told of again.
+CALM = 10.0
 #: Why none can be: it waits on and on, so that an attempt at once would fail as well.
 _NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -50,7 +54,11 @@ class HealthServer(HTTPServer):
     """Serves some pages, each client in a thread; leaves when all have had them, or time."""
 
     def __init__(
-        self, listening: socket.socket, pages: Mapping[str, Author], is_over: Callable[[], bool]
+        self,
+        listening: socket.socket,
+        pages: Mapping[str, Author],
+        is_over: Callable[[], bool],
+        clock: Clock,
     ) -> None:
         """Serve ``pages`` by path at ``listening``, until ``is_over``; asked twice a second.
 
@@ -61,13 +69,14 @@ class HealthServer(HTTPServer):
         self.socket = listening
         self.pages = pages
         self._is_over = is_over
+        self._clock = clock
         self._changed = threading.Condition()
         self._clients: dict[socket.socket, None] = {}  #: the oldest first
         #: Who was sent away, and has a thread until the page is made that it is not to get.
         self._sent_away: set[socket.socket] = set()
         self._reserve = Reserve()
         self._lacks_threads = False  #: and that was logged
-        self._lacks_files = False  #: likewise
+        self._lacked_files_at = -inf  #: the last time
 
     def serve(self) -> None:
         """Take clients in until it is over."""
@@ -90,19 +99,18 @@ class HealthServer(HTTPServer):
     def get_request(self) -> tuple[socket.socket, Any]:
         """Accept a client; where there is no room for any, say so, and wait a moment."""
         try:
-            accepted = super().get_request()
+            return super().get_request()
         except OSError as error:
             if error.errno in _NO_ROOM:
                 self._wait_for_room(error)
             raise
-        self._lacks_files = False
-        return accepted
 
     def _wait_for_room(self, error: OSError) -> None:
-        if not self._lacks_files:
+        now = self._clock.now()
+        if now - self._lacked_files_at >= CALM:
             fields = {"event": "health_files_lacking", "reason": str(error)}
             log.warning("Clients of --http have to wait: %s", error, extra=fields)
-        self._lacks_files = True
+        self._lacked_files_at = now
         with self._changed:
             self._changed.wait(PAUSE)
 
@@ -144,12 +152,14 @@ class HealthServer(HTTPServer):
             self.shutdown_request(request)
 
     def close_request(self, request: Any) -> None:
-        """Forget a client that has left."""
-        with self._changed:
-            self._clients.pop(request, None)
-            self._sent_away.discard(request)
-            self._changed.notify()
-        super().close_request(request)
+        """Forget a client that has left; whoever waits for that finds its descriptor free."""
+        try:
+            super().close_request(request)
+        finally:
+            with self._changed:
+                self._clients.pop(request, None)
+                self._sent_away.discard(request)
+                self._changed.notify()
 
     def _has_room(self) -> bool:
         return len(self._sent_away) < MAX_CLIENTS

@@ -10,6 +10,7 @@ import pytest
 
 from resqued.health import server
 from resqued.health.server import MAX_CLIENTS, HealthServer, Page
+from tests.support.clock import HandTurnedClock
 from tests.support.forks import in_child, no_more_files
 from tests.support.waiting import wait_until
 
@@ -22,7 +23,7 @@ def serving(page: Callable[[str], Page]) -> Iterator[tuple[str, int]]:
     is_over = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.setblocking(False)
-        with HealthServer(listening, {"/page": page}, is_over.is_set) as serves:
+        with HealthServer(listening, {"/page": page}, is_over.is_set, HandTurnedClock()) as serves:
             thread = threading.Thread(target=serves.serve)
             thread.start()
             yield listening.getsockname()
@@ -111,7 +112,9 @@ def test_no_descriptor_for_a_client(caplog: pytest.LogCaptureFixture):
         client = socket.create_connection(listening.getsockname(), timeout=20)
         client.sendall(REQUEST)
         page = Page(b"well\n")
-        serves = HealthServer(listening, {"/page": lambda _: page}, lambda: not next(left, False))
+        serves = HealthServer(
+            listening, {"/page": lambda _: page}, lambda: not next(left, False), HandTurnedClock()
+        )
         with serves:
             began = time.monotonic()
             with no_more_files():
@@ -126,6 +129,37 @@ def test_no_descriptor_for_a_client(caplog: pytest.LogCaptureFixture):
     assert took > rounds * server.PAUSE * 0.9
     assert events == ["health_files_lacking"]
     assert answer.endswith(b"well\n")
+
+
+def test_descriptors_that_come_and_go(caplog: pytest.LogCaptureFixture):
+    """That there is none is said again after a calmer while only, not after each client."""
+    clock = HandTurnedClock()
+
+    def body() -> list[object]:
+        left = iter([True])
+        listening = socket.create_server(("127.0.0.1", 0))
+        page = Page(b"well\n")
+        serves = HealthServer(
+            listening, {"/page": lambda _: page}, lambda: not next(left, False), clock
+        )
+        said: list[object] = []
+        with serves:
+            before = threading.active_count()
+            for pause in (0.0, server.CALM * 0.9, server.CALM * 0.9, server.CALM):
+                clock.turn(pause)
+                with socket.create_connection(listening.getsockname(), timeout=20) as client:
+                    client.sendall(REQUEST)
+                    with no_more_files():
+                        left = iter([True])
+                        serves.serve()
+                    said.append(len(caplog.records))
+                    left = iter([True])
+                    serves.serve()
+                    client.makefile("rb").read()
+                    wait_until(lambda: threading.active_count() == before, "its end")
+        return said
+
+    assert in_child(body) == [1, 1, 1, 2]
 
 
 def test_a_mistake_beside_the_pages(
