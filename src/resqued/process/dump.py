@@ -45,9 +45,10 @@ _IN_C = "Stack (most recent call first):\n"
 def answer() -> None:
     """Answer whoever looks, from now on, in this process and all that will be forked from it.
 
-    In the main thread. It costs a descriptor, and nothing for each fork. Without a descriptor left,
-    or where there are no such files (elsewhere than on Linux), nobody is answered, which whoever
-    looks is told.
+    In the main thread. It costs a descriptor, and about a microsecond for each fork, which copies
+    the table of open files up to the highest number: measured, 0.2 % of what a small process's fork
+    and end take, where 60 costs no more than 5. Without a descriptor left, or where there are no
+    such files (elsewhere than on Linux), nobody is answered, which whoever looks is told.
     """
     if sys.platform != "linux":
         return
