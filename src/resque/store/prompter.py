@@ -49,6 +49,7 @@ def prompter(element: bytes, connections: int) -> Iterator[Prompter]:
         theirs: list[socket.socket] = []
         for _ in range(connections):
             for ends, end in zip((ours, theirs), socket.socketpair(), strict=True):
+                end.settimeout(None)  # whatever the application has made the default
                 ends.append(stack.enter_context(end))
 
         def answer() -> int:

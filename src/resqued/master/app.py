@@ -97,7 +97,7 @@ class Master:
         """Do one round: act on what is the case, wait for news, take the news in."""
         self._commands.carry_on()
         self._listeners.kill_hanging()
-        self._watching.watch_missing()
+        self._watching.watch_missing(may_take_last=self._shutdown.is_asked_for)
         self._replace_if_wanted()
         self._health.keep()
         self._control_file.keep()

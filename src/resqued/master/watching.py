@@ -43,10 +43,14 @@ class Watching:
                 extra={"event": "worker_untold", "generation": generation.number, "worker": pid},
             )
 
-    def watch_missing(self) -> None:
-        """Watch those workers that could not be watched when they were started."""
+    def watch_missing(self, *, may_take_last: bool) -> None:
+        """Watch those workers that could not be watched when they were started.
+
+        ``may_take_last``: also by the descriptors that are kept for what must go on. A master that
+        is leaving has nothing else to do, and a worker that nobody watches would never be reaped.
+        """
         for generation, worker in self._generations.unwatched():
-            self._watch(generation, worker, logging.DEBUG)
+            self._watch(generation, worker, logging.DEBUG, may_take_last=may_take_last)
 
     def resume(self) -> None:
         """Go on with the watches that were taken over from before an exec."""
@@ -63,14 +67,16 @@ class Watching:
                 worker.watch.close()
                 generation.worker_ended(worker.live.slot, self._clock.now())
 
-    def _watch(self, generation: Generation, worker: Worker, level: int) -> None:
+    def _watch(
+        self, generation: Generation, worker: Worker, level: int, *, may_take_last: bool = False
+    ) -> None:
         """Watch a new worker before its listener may reap it, so that no end is missed.
 
         Until that succeeds it waits at its gate, and counts; ``level`` is for saying so.
         """
         assert worker.pid is not None
         try:
-            watch = _watch_process(worker.pid)
+            watch = _watch_process(worker.pid, may_take_last=may_take_last)
         except ProcessLookupError:  # somebody else's code has waited for it
             del generation.workers[worker.live.slot]
         except OSError as error:
@@ -93,9 +99,11 @@ class Watching:
         generation.channel.send(messages.Watched(worker.pid))
 
 
-def _watch_process(pid: int) -> ProcessWatch:
-    """Open a watch, unless that would take one of the last descriptors. Raises OSError."""
+def _watch_process(pid: int, *, may_take_last: bool) -> ProcessWatch:
+    """Open a watch; by one of the last descriptors only if it may. Raises OSError."""
     watch = ProcessWatch(pid)
+    if may_take_last:
+        return watch
     try:
         limits.refuse_last_files(watch.fileno())
     except OSError:

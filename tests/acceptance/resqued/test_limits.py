@@ -191,6 +191,16 @@ def test_a_limit_of_open_files_that_cannot_be_raised(daemon: Daemon, number: sig
     assert "Traceback" not in daemon.log
 
 
+@pytest.mark.parametrize("count", [19, 20, 21])
+def test_hardly_any_open_files(daemon: Daemon, count: int):
+    """Whoever works or does not, the log says what is missing, and a stop is a stop."""
+    few = confinement.few_files(soft=count, hard=count)
+    daemon.start(WORKERS + "worker_pool(2, 'a')\n", through=few)
+    daemon.wait_for_log(r"ERROR .*Too many open files")
+
+    assert daemon.stop() == 0
+
+
 def test_who_goes_first_when_memory_runs_out(daemon: Daemon):
     """A worker, whose loss is the smallest, before the listener, and that before the master."""
     tree = daemon.start_working("worker('a')\nworker('b')\n", count=2)
