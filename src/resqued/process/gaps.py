@@ -27,7 +27,7 @@ _MOST = 1 << 18
 def fill() -> int:
     """Fill this process's gaps for good, before it forks; returns by how many blocks.
 
-    That makes it no larger, but for some 100 kB. Takes a few milliseconds. Does nothing where the
+    That makes it less than half a MB larger. Takes a few milliseconds. Does nothing where the
     allocators are others than CPython's own and that of Linux; whatever happens, raises nothing.
     """
     if not is_possible():
