@@ -15,6 +15,7 @@ from tests.support.daemon import COMMAND, Daemon
 from tests.support.server import ValkeyServer
 from tests.support.terminal import Terminal
 from tests.support.view import View
+from tests.support.waiting import wait_until
 
 SCREENS = pathlib.Path(__file__).with_name("screens")
 PIDFILE = ("-p", "a.pid")
@@ -43,7 +44,7 @@ def load():
 #: What a worker shows that has had nothing to do for as long as is shown.
 FULL = "▁▁▁▁▁▁▁▁   0.0"
 #: What the key of that name sends.
-END = "\x1b[F"
+DOWN = "\x1b[B"
 #: Makes Textual as absent as where the extra is not installed.
 NO_TEXTUAL = "import sys\nsys.modules['textual'] = None\n"
 
@@ -167,8 +168,8 @@ def test_the_stacks_of_a_worker(pool: Daemon, resque: Resque):
         terminal.wait_for("1 busy")
         terminal.press("s")
         terminal.wait_for("most recent call first")
-        terminal.press(END)
-        terminal.wait_for("app.py", "in send")
+        # Line by line: below the job's own are more lines than the screen has.
+        wait_until(lambda: terminal.press(DOWN) or "in send" in terminal.text, "the job's line")
         terminal.press("\x1b")
         terminal.wait_for("1 busy")
         leave(terminal)
