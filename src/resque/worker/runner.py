@@ -159,6 +159,8 @@ class JobRunner:
             self._settling.settle()
             return None
         self.job_ended(performing.CUT_OFF)
+        if not child.was_told:
+            _log_cut_off(job, child.pid, found)
         is_stranger = status.signal is not None and not child.was_told
         return self._see_to_cut_off(reserved, found, was_killed=is_stranger)
 
@@ -210,3 +212,21 @@ class JobRunner:
     def _now(self) -> int:
         """Seconds of the epoch, as titles show them."""
         return int(self._worker.clock.epoch())
+
+
+def _log_cut_off(first: Job, pid: int, error: BaseException) -> None:
+    """Say that a process, which began with ``first``, has ended in a job by nobody's order."""
+    name, queue = first.payload.class_name, first.queue
+    log.warning(
+        "The process of %.200s from queue %.200s, or of a job after it, was cut off: %s",
+        name,
+        queue,
+        error,
+        extra={
+            "event": "job_cut_off",
+            "queue": queue[:200],
+            "job": name[:200],
+            "job_pid": pid,
+            "reason": str(error),
+        },
+    )

@@ -43,7 +43,7 @@ _WORKERS = 3
 _TICKS = 6
 #: How often a job's process is this one, before it is one of its own.
 _TIMES_HERE = 2
-#: Seconds for an answer, which comes at once unless something is very wrong.
+#: Seconds for an answer, and between two looks; both come at once unless something is very wrong.
 _PATIENCE = 1.0
 
 

@@ -116,6 +116,9 @@ def test_a_job_whose_process_is_killed(application, start_worker, store):
     (record,) = store.failures()
     assert record["exception"] == "Resque::PoisonJob"
     assert worker.log.count("which is put back") == 2
+    assert (
+        worker.log.count("The process of Deadly from queue q, or of a job after it, was cut") == 3
+    )
     assert store.stats() == (1, 0)
     assert not [key for key in store.call("KEYS", "*") if b"deaths" in key]
 
@@ -134,3 +137,4 @@ def test_a_job_that_its_worker_ends(start_worker, held_job, store):
     assert worker.wait() == 0
     assert len(store.failures()) == 1
     assert store.size("q") == 0
+    assert "was cut off" not in worker.log
