@@ -105,7 +105,8 @@ class Run:
     def _torment(self, tormentor: Tormentor, feed: Producer, pool: Pool) -> None:
         """Disturb until all jobs are enqueued, and for a moment no other has begun."""
         watch = _Watch()
-        while not feed.is_done or watch.unchanged_for < _LULL:
+        # A pool may take longer to start than all jobs to be enqueued.
+        while not (feed.is_done and self._begun) or watch.unchanged_for < _LULL:
             self._look(pool)
             tormentor.act_if_due(self._begun, self._order.every)
             if watch.is_stuck((self._begun, feed.next)):

@@ -97,6 +97,7 @@ def test_the_jobs_of_default_workers(daemon: Daemon, clean_valkey: ValkeyServer)
         *PIDFILE,
         environment={"REDIS_URL": url},
     )
+    daemon.wait_for_log("Worker .* works")
     enqueue = "import app\nfor n in (1, 2): app.wait.enqueue(n)"
     python = str(pathlib.Path(COMMAND).with_name("python"))
     done = daemon.execute(python, "-c", enqueue, environment={"REDIS_URL": url, "PYTHONPATH": "."})
