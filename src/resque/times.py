@@ -2,11 +2,13 @@
 
 All take seconds since the epoch and drop the fraction, as Ruby does. Local means the zone that
 TZ names, or the system's.
+
+Without ``datetime``: where Python has that as a library of its own, every fork would pay for
+mapping it (``docs/architecture.md``, decision 13).
 """
 
 import re
 import time
-from datetime import datetime, timedelta, timezone
 
 
 def run_at(epoch: float) -> str:
@@ -59,6 +61,12 @@ _DATES = (
 #: The zone names that Ruby's Time.parse knows, in hours; another name means the local zone.
 _ZONES = {"z": 0, "utc": 0, "ut": 0, "gmt": 0, "est": -5, "edt": -4, "cst": -6, "cdt": -5}
 _ZONES |= {"mst": -7, "mdt": -6, "pst": -8, "pdt": -7}
+_LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_DAY = 86400  #: seconds
+#: Days from the first of the year 1, of the calendar that counts backwards, to the epoch.
+_EPOCH = 719162
+#: The last second whose year has four digits.
+_LAST = 253402300799
 #: Bytes of a heartbeat that are looked at: the patterns may try each of them with each other.
 _LONGEST = 200
 
@@ -88,24 +96,50 @@ def _spread(compact: re.Match[str]) -> str:
 
 def _seconds(date: dict[str, str], clock: re.Match[str] | None) -> float:
     month = int(date["month"]) if "month" in date else _MONTHS.index(date["name"]) + 1
-    day = datetime(int(date["year"]), month, int(date["day"]))  # noqa: DTZ001 - the zone comes below
+    year, day = int(date["year"]), int(date["day"])
+    midnight = _days(year, month, day) * _DAY
     if clock is None:
-        return day.timestamp()
+        return _local(year, month, day)
     hour, minute, second = (int(clock[part] or 0) for part in ("hour", "minute", "second"))
     fraction = float(f"0.{clock['fraction'] or 0}")
-    # A leap second, and the 24:00 that ISO 8601 allows, run over into what follows.
-    when = day + timedelta(hours=hour, minutes=minute, seconds=second)
     if hour > 24 or minute > 59 or second > 60:
         raise ValueError
-    return _in_zone(when, clock["zone"]).timestamp() + fraction
+    # A leap second, and the 24:00 that ISO 8601 allows, run over into what follows.
+    since_midnight = hour * 3600 + minute * 60 + second
+    if midnight + since_midnight > _LAST:
+        raise ValueError
+    offset = _offset(clock["zone"])
+    if offset is None:
+        return _local(year, month, day, hour, minute, second) + fraction
+    return midnight + since_midnight - offset + fraction
 
 
-def _in_zone(when: datetime, zone: str | None) -> datetime:
+def _days(year: int, month: int, day: int) -> int:
+    """Return the days from the epoch to a date; raises ValueError for one that there is not."""
+    is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    if not (year >= 1 and 1 <= month <= 12):
+        raise ValueError
+    if not 1 <= day <= _LENGTHS[month - 1] + (is_leap and month == 2):
+        raise ValueError
+    past = year - 1
+    leap_days = past // 4 - past // 100 + past // 400 + (is_leap and month > 2)
+    return past * 365 + leap_days + sum(_LENGTHS[: month - 1]) + day - 1 - _EPOCH
+
+
+def _local(
+    year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0
+) -> float:
+    """Return the epoch seconds of a local time. Raises OverflowError."""
+    return time.mktime((year, month, day, hour, minute, second, 0, 0, -1))
+
+
+def _offset(zone: str | None) -> int | None:
+    """Return a zone's seconds east of Greenwich; None: it is the local one."""
     numeric = _OFFSET.search(zone or "")
     if numeric:
         sign, hours, minutes = numeric.groups("0")
-        offset = timedelta(hours=int(hours), minutes=int(minutes))
-        return when.replace(tzinfo=timezone(-offset if sign == "-" else offset))
-    if zone in _ZONES:
-        return when.replace(tzinfo=timezone(timedelta(hours=_ZONES[zone])))
-    return when
+        seconds = int(hours) * 3600 + int(minutes) * 60
+        if seconds >= _DAY:
+            raise ValueError
+        return -seconds if sign == "-" else seconds
+    return _ZONES[zone] * 3600 if zone in _ZONES else None

@@ -3,7 +3,6 @@
 Every count only grows, and begins at 0 with whoever counts.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain, zip_longest
@@ -99,7 +98,10 @@ def cut_name(name: str, most: int) -> bytes:
 
 def bucket_of(seconds: float) -> int:
     """Return which of the ``BUCKETS`` a run time belongs to."""
-    return bisect_left(BUCKETS, seconds) if seconds < inf else len(BUCKETS) - 1
+    for place, limit in enumerate(BUCKETS):
+        if seconds <= limit:
+            return place
+    return len(BUCKETS) - 1  # a clock that has told nonsense
 
 
 def _added_jobs(tallies: Iterable[JobTally]) -> tuple[JobTally, ...]:

@@ -12,7 +12,7 @@ these two around each job, in the process that resqued forked for it:
 Anywhere else, and when the listener is gone, they do nothing. They never wait.
 """
 
-from contextvars import ContextVar
+from threading import local
 from typing import Protocol
 
 from resqued.figures import FAILED, PERFORMED
@@ -47,7 +47,13 @@ class Listening(Protocol):
         ...
 
 
-_listening: ContextVar[Listening | None] = ContextVar("listening", default=None)
+class _Way(local):
+    """How this thread reports; threads that a worker starts do not."""
+
+    listening: Listening | None = None
+
+
+_way = _Way()
 
 
 def known_as(name: str) -> None:
@@ -82,7 +88,7 @@ def job_started(name: str, queue: str = "") -> None:
 
     It is written to memory: no system call, so it may be done as often as one likes.
     """
-    listening = _listening.get()
+    listening = _way.listening
     if listening is not None:
         listening.board.job_started(name, queue)
 
@@ -93,14 +99,14 @@ def job_ended(outcome: str) -> None:
     "performed", "failed", or "cut_off"; what is said first counts, in whichever process. Raises
     ValueError for anything else, where there is a listener.
     """
-    listening = _listening.get()
+    listening = _way.listening
     if listening is not None:
         listening.board.job_ended(outcome)
 
 
 def job_finished(*, failed: bool = False) -> None:
     """Say that this worker has none in hand any more, and whether it has failed."""
-    listening = _listening.get()
+    listening = _way.listening
     if listening is not None:
         listening.board.job_ended(FAILED if failed else PERFORMED)
         listening.board.job_finished()
@@ -115,12 +121,15 @@ def recycled(reason: str) -> None:
     _say("recycled", reason)
 
 
-def connect(listening: Listening) -> None:
-    """Report what is reported in this process there; resqued does this in its workers."""
-    _listening.set(listening)
+def connect(listening: Listening | None) -> None:
+    """Report there, or with None nowhere, what is reported in this thread.
+
+    resqued does this in its workers.
+    """
+    _way.listening = listening
 
 
 def _say(what: str, *texts: str) -> None:
-    listening = _listening.get()
+    listening = _way.listening
     if listening is not None:
         listening.say(what, *texts)

@@ -64,7 +64,7 @@ class Connection:
         self._opener = opener
         self._connect_timeout = connect_timeout
         self._reply_timeout = reply_timeout
-        self._pid = os.getpid()
+        self.owner = os.getpid()  #: pid of the process whose connection it is
         self._lock = RLock()
         self._wire: Wire | None = None
 
@@ -117,7 +117,7 @@ class Connection:
 
         def post() -> bool:
             wire = self._wire
-            if self._pid == os.getpid() or wire is None or not wire.can_be_shared:
+            if self.owner == os.getpid() or wire is None or not wire.can_be_shared:
                 return False
             wire.send(data)
             return True
@@ -180,8 +180,8 @@ class Connection:
 
         The parent's lock may have been held by a thread that does not exist in this process.
         """
-        if self._pid != os.getpid():
-            self._pid = os.getpid()
+        if self.owner != os.getpid():
+            self.owner = os.getpid()
             self._lock = RLock()
             self._drop(self._wire)
         return self._lock

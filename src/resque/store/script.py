@@ -24,11 +24,18 @@ class Script:
 
     @classmethod
     def load(cls, name: str) -> "Script":
-        """Read ``resque/lua/<name>.lua``; a missing one is a broken installation (OSError)."""
-        # Neither pathlib nor importlib.resources, for which every worker would pay.
-        path = f"{resque.__path__[0]}/lua/{name}.lua"
-        with open(path, encoding="utf-8") as file:
-            return cls.of(name, file.read())
+        """Read ``resque/lua/<name>.lua``; a missing one is a broken installation (OSError).
+
+        Its hash stands in ``SHA1SUMS`` beside it, as ``sha1sum *.lua`` writes it, so that no worker
+        must load what computes it.
+        """
+        # Neither pathlib nor importlib.resources, for which every worker would pay as well.
+        folder = f"{resque.__path__[0]}/lua"
+        with open(f"{folder}/{name}.lua", encoding="utf-8") as file:
+            source = file.read()
+        with open(f"{folder}/SHA1SUMS", encoding="ascii") as file:
+            sums = {of: sha1 for sha1, of in map(str.split, file)}
+        return cls(name, source, sums[f"{name}.lua"])
 
     def by_hash(self, keys: Sequence[Word], args: Sequence[Word]) -> tuple[Word, ...]:
         """Return the command that runs this script on a server which has it."""

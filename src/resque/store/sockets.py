@@ -23,7 +23,7 @@ def open_socket(address: Address, timeout: float) -> socket.socket:
         raise OSError(f"{address.host!r} is not a host name: {error}") from error
     try:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        _keep_alive(plain)
+        keep_alive(plain)
         return _wrap_tls(plain, address) if address.tls else plain
     except BaseException:
         plain.close()
@@ -49,7 +49,8 @@ def _open_unix(path: str, timeout: float) -> socket.socket:
     return unix
 
 
-def _keep_alive(plain: socket.socket) -> None:
+def keep_alive(plain: socket.socket) -> None:
+    """Have a peer of this TCP socket that vanishes noticed; see ``_KEEPALIVE``."""
     plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in _KEEPALIVE:
         with suppress(AttributeError, OSError):

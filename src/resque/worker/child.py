@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from signal import Signals
 
 from resque.clock import Clock
@@ -12,7 +13,7 @@ from resque.errors import DirtyExit
 from resque.worker.deadline import Deadline
 from resqued.process import kernel, reaper, signals, stack
 from resqued.process.reaper import ExitStatus
-from resqued.process.spawn import fork_child
+from resqued.process.spawn import fork_child, rehearse_child
 
 log = logging.getLogger(__name__)
 
@@ -184,7 +185,7 @@ def _fork(body: Callable[[], int], deadline: Deadline | None) -> int:
     """
     parent = os.getpid()
     if deadline is None:
-        return fork_child(lambda: _run(body, parent), keeps_handlers=True)
+        return fork_child(partial(_run, body, parent), keeps_handlers=True)
 
     def limited() -> int:
         deadline.answer()
@@ -192,10 +193,19 @@ def _fork(body: Callable[[], int], deadline: Deadline | None) -> int:
 
     deadline.open()
     try:
-        return fork_child(lambda: _run(limited, parent), keeps_handlers=True)
+        return fork_child(partial(_run, limited, parent), keeps_handlers=True)
     except OSError:
         deadline.close()
         raise
+
+
+def rehearse(body: Callable[[], int]) -> None:
+    """Do in this process what a job's process does, and leave no trace; see ``rehearse_child``."""
+    former = kernel.death_signal()
+    try:
+        rehearse_child(partial(_run, body, os.getppid()))
+    finally:
+        kernel.die_with_parent(former)
 
 
 def _run(body: Callable[[], int], parent: int) -> int:

@@ -20,7 +20,7 @@ class Interruption:
 
     def __init__(self) -> None:
         self._came: set[int] = set()
-        self._pid = os.getpid()  #: of the process that they came to
+        self.owner = os.getpid()  #: pid of the process that they came to
         self._meant: Collection[int] = ()  #: the signals that interrupt this job
         self._is_due = False
 
@@ -53,8 +53,8 @@ class Interruption:
 
     def _forget_the_parents(self) -> None:
         """What has come to the worker before the fork is the worker's to see to."""
-        if self._pid != os.getpid():
-            self._pid, self._came = os.getpid(), set()
+        if self.owner != os.getpid():
+            self.owner, self._came = os.getpid(), set()
 
     def job_is_done(self) -> None:
         """Let it be: what comes now is no concern of the job's."""

@@ -6,9 +6,12 @@ time in a copy of the page. So a worker works here first, with jobs that do noth
 that has nothing else.
 """
 
+import os
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from signal import Signals
 from typing import TypeVar
@@ -20,8 +23,9 @@ from resque.registry import Registry
 from resque.store.address import Address
 from resque.store.connection import Connection
 from resque.store.prompter import Prompter, prompter
+from resque.store.sockets import keep_alive, open_socket
 from resque.worker import identity
-from resque.worker.child import JobChild
+from resque.worker.child import JobChild, rehearse
 from resque.worker.control import Control
 from resque.worker.deadline import Deadline
 from resque.worker.loop import Shift
@@ -43,6 +47,8 @@ _WORKERS = 3
 _TICKS = 6
 #: How often a job's process is this one, before it is one of its own.
 _TIMES_HERE = 2
+#: No process's number: whose it is that a fork finds in its memory.
+_PARENT = 0
 #: Seconds for an answer, and between two looks; both come at once unless something is very wrong.
 _PATIENCE = 1.0
 
@@ -66,8 +72,17 @@ def warm_up(prepare: Callable[[Worker], None]) -> None:
         with signals.blocked(), prompter(element, connections=_WORKERS) as server:
             for _ in range(_WORKERS):
                 _work(server, registry, prepare)
+                _open_in_vain()
     finally:
         set_title(former)
+
+
+def _open_in_vain() -> None:
+    """Connect as to a server, but to a port of this process's own, which hears nobody."""
+    with suppress(OSError), socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        keep_alive(deaf)
+        open_socket(replace(_ADDRESS, host="127.0.0.1", port=deaf.getsockname()[1]), _PATIENCE)
 
 
 def _work(server: Prompter, registry: Registry, prepare: Callable[[Worker], None]) -> None:
@@ -105,8 +120,16 @@ class _HereAndThere(JobProcesses):
 
     def fork(self, body: Callable[[], int], deadline: Deadline | None) -> JobChild:
         """Run it here, and there. Raises OSError if there is no room for a process."""
+        connection = self._worker.client.server
+        assert isinstance(connection, Connection)
+        interruption = self._control.interruption
         for _ in range(_TIMES_HERE):
-            body()
+            connection.owner = interruption.owner = _PARENT
+            try:
+                rehearse(body)
+            finally:
+                connection.owner = interruption.owner = os.getpid()
+            connection.collect()  # the reply to what was posted as if by another process
         return self.fork_now(body, deadline)
 
 

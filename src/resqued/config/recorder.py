@@ -3,9 +3,9 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from threading import local
 
 from resqued.config.display import one_line
 from resqued.config.errors import ConfigError
@@ -62,18 +62,22 @@ class Recorder:
 
 
 # The one piece of module state of this package: a config file calls plain functions, so they must
-# find the load under way by themselves. Set only for the time that the files run.
-_under_way: ContextVar[Recorder] = ContextVar("resqued_config_load")
+# find the load under way by themselves. Set only for the time that the files run, in their thread.
+class _UnderWay(local):
+    recorder: Recorder | None = None
+
+
+_under_way = _UnderWay()
 
 
 @contextmanager
 def recording(recorder: Recorder) -> Iterator[None]:
     """Let the names of the config files record into this recorder."""
-    token = _under_way.set(recorder)
+    former, _under_way.recorder = _under_way.recorder, recorder
     try:
         yield
     finally:
-        _under_way.reset(token)
+        _under_way.recorder = former
 
 
 def current(name: str) -> Recorder:
@@ -82,9 +86,8 @@ def current(name: str) -> Recorder:
     Raises ConfigError when there is none: in a hook, another thread, or a file that Python runs
     on its own.
     """
-    try:
-        return _under_way.get()
-    except LookupError:
+    if _under_way.recorder is None:
         place = Places(files=(), folder=os.getcwd()).here()
         text = f"{name} was called while resqued was not reading a config file"
-        raise ConfigError(place.problem(text, "called")) from None
+        raise ConfigError(place.problem(text, "called"))
+    return _under_way.recorder

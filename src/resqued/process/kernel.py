@@ -3,9 +3,9 @@
 import ctypes
 import os
 import sys
-from signal import Signals
 
 _PR_SET_PDEATHSIG = 1
+_PR_GET_PDEATHSIG = 2
 _PR_SET_CHILD_SUBREAPER = 36
 _MADV_COLLAPSE = 25
 #: Found once, here: to look it up again would cost each forked child 50 pages.
@@ -17,13 +17,21 @@ def become_subreaper() -> bool:
     return _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def die_with_parent(number: Signals) -> None:
-    """Get ``number`` from the kernel when our parent ends (Linux).
+def die_with_parent(number: int) -> None:
+    """Get the signal ``number`` from the kernel when our parent ends (Linux).
 
     The kernel forgets it on setuid and setgid, counts the end of the forking *thread*, and says
     nothing of a parent that is gone already (prctl(2)): look for that afterwards.
     """
     _prctl(_PR_SET_PDEATHSIG, number)
+
+
+def death_signal() -> int:
+    """Return what this process gets when its parent ends; 0: nothing."""
+    number = ctypes.c_int(0)
+    if _PRCTL is not None:
+        _PRCTL(_PR_GET_PDEATHSIG, ctypes.byref(number), 0, 0, 0)
+    return number.value
 
 
 def outlive_parent() -> None:

@@ -190,6 +190,23 @@ def set_mask(former: set[int]) -> None:
 
 
 @contextmanager
+def kept() -> Iterator[None]:
+    """Put mask, handlers and what they wake back afterwards, whatever happens to them meanwhile."""
+    handlers = {number: _getsignal(number) for number in HANDLED}
+    wakeup = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+    former = _sigmask(signal.SIG_BLOCK, ())
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            if handler is not None:  # None: it was not installed from Python
+                _set_handler(number, handler)
+        signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+        set_mask(former)
+
+
+@contextmanager
 def blocked() -> Iterator[None]:
     """Hold every handled signal back meanwhile."""
     former = hold_back()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from resqued.exit_codes import ExitCode
-from resqued.process import signals
+from resqued.process import at_fork, signals
 from resqued.process.start_context import StartContext
 
 
@@ -25,24 +25,41 @@ def fork_child(body: Callable[[], int], *, keeps_handlers: bool = False) -> int:
     try:
         pid = os.fork()
         if pid == 0:
-            _run_child(begin, body, mask)
+            code: int = ExitCode.FAILED
+            try:
+                code = _run_child(begin, body, mask)
+            finally:
+                leave(code)
     finally:
         signals.set_mask(mask)
     return pid
 
 
-def _run_child(begin: Callable[[], None], body: Callable[[], int], mask: set[int]) -> NoReturn:
-    code: int = ExitCode.FAILED
+def rehearse_child(body: Callable[[], int]) -> int:
+    """Do here what a forked child that keeps its handlers does, but for the fork and the exit.
+
+    For whoever is to fork such children, and wants Python to have seen it before
+    (``resque.worker.warm_up``). Signals and their handlers are as before afterwards. Returns what
+    the child would have ended with. To be called while no other thread runs.
+    """
+    with signals.kept():
+        at_fork.rehearse()
+        code = _run_child(signals.deafen, body, signals.hold_back())
+    _flush_streams()
+    return code
+
+
+def _run_child(begin: Callable[[], None], body: Callable[[], int], mask: set[int]) -> int:
+    """Return the exit status; raises nothing, unless the hook for what is raised does."""
     try:
         begin()
         signals.set_mask(mask)
-        code = body()
+        return body()
     except SystemExit as leaving:
-        code = _exit_code(leaving)
+        return _exit_code(leaving)
     except BaseException:  # noqa: BLE001 - nothing may pass into the parent's stack
         sys.excepthook(*sys.exc_info())  # which prints it, or logs it
-    finally:
-        leave(code)
+        return ExitCode.FAILED
 
 
 def leave(code: int) -> NoReturn:

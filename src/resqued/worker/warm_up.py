@@ -1,7 +1,6 @@
 """Warm the default worker's code up, in the listener; see ``resque.worker.warm_up``."""
 
 import logging
-from contextvars import copy_context
 from typing import TYPE_CHECKING
 
 from resqued import report
@@ -22,8 +21,9 @@ def warm_up() -> None:
     try:
         gate, ticket = Gate.pair()
         try:
-            copy_context().run(_work, ticket)
+            _work(ticket)
         finally:
+            report.connect(None)
             for each in (gate, ticket, ticket.board):
                 each.close()
     except Exception as error:  # noqa: BLE001 - who works for real meets it again, and tells
@@ -32,7 +32,7 @@ def warm_up() -> None:
 
 
 def _work(ticket: Ticket) -> None:
-    """Work, in a context of its own: that it reports there ends with it."""
+    """Work, and report there what is done."""
     from resque.worker import warm_up  # noqa: PLC0415 - others' workers never load resque
 
     report.connect(ticket)

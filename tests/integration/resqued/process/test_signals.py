@@ -228,6 +228,30 @@ def test_blocked_holds_signals_back_and_restores_the_mask():
     in_child(body)
 
 
+def test_what_is_kept_is_put_back_whatever_happens_to_it():
+    """Handlers, what they wake, and the mask."""
+
+    def disturb() -> None:
+        with signals.kept():
+            signals.reset_for_child()
+            signals.hold_back()
+            raise ZeroDivisionError
+
+    def body() -> bool:
+        signals.ignore(Signals.SIGUSR1)
+        with SignalInbox([Signals.SIGCHLD, Signals.SIGTERM]) as inbox:
+            state = [signal.getsignal(number) for number in HANDLED]
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+            with pytest.raises(ZeroDivisionError):
+                disturb()
+            same = state == [signal.getsignal(number) for number in HANDLED]
+            same = same and mask == signal.pthread_sigmask(signal.SIG_BLOCK, [])
+            os.kill(os.getpid(), Signals.SIGTERM)
+            return same and inbox.drain() == [Signals.SIGTERM]
+
+    assert in_child(body)
+
+
 def test_sending_to_a_pid_that_is_gone():
     """Somebody else may have reaped it; that is no error."""
 

@@ -13,7 +13,7 @@ import pytest
 
 from resqued.process import signals
 from resqued.process.signals import HANDLED, SignalInbox
-from resqued.process.spawn import fork_child, leave, spawn_interpreter
+from resqued.process.spawn import fork_child, leave, rehearse_child, spawn_interpreter
 from resqued.process.start_context import StartContext
 from tests.support.forks import in_child, wait_for_end
 
@@ -111,6 +111,28 @@ def test_what_the_parent_had_in_its_buffers_is_written_once(tmp_path: pathlib.Pa
     in_child(body)
 
     assert path.read_text() == "parent\nchild\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "said"),
+    [
+        pytest.param("3", 3, "", id="a number"),
+        pytest.param("sys.exit('over')", 1, "over\n", id="sys.exit"),
+        pytest.param("1 / 0", 1, "division by zero\n", id="an exception"),
+    ],
+)
+def test_what_a_child_does_can_be_rehearsed(code: str, status: int, said: str):
+    """In this process, which goes on as before: it neither leaves, nor loses its signals."""
+
+    def body() -> tuple[int, int, bool]:
+        with SignalInbox([Signals.SIGTERM]) as inbox:
+            printed = io.StringIO()
+            with contextlib.redirect_stderr(printed):
+                outcome = rehearse_child(lambda: eval(code))
+            os.kill(os.getpid(), Signals.SIGTERM)
+            return outcome, inbox.drain() == [Signals.SIGTERM], printed.getvalue()[-len(said) :]
+
+    assert in_child(body) == (status, True, said)
 
 
 def test_a_child_starts_with_default_handlers_and_no_inbox():

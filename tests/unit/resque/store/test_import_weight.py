@@ -1,9 +1,14 @@
 import subprocess
 import sys
 
-#: Each costs a worker from half a megabyte to six, and none is needed to talk to a server.
+#: Each costs a worker from half a megabyte to six, or each fork a library that it maps; and none is
+#: needed to talk to a server.
 TOO_HEAVY = {
+    "_sha1",
     "asyncio",
+    "bisect",
+    "contextvars",
+    "datetime",
     "email",
     "hashlib",
     "importlib.resources",

@@ -1,8 +1,12 @@
 import hashlib
+import pathlib
 
 import pytest
 
+import resque
 from resque.store.script import Script
+
+LUA = pathlib.Path(resque.__path__[0], "lua")
 
 
 def test_a_script_is_named_by_the_hash_that_the_server_computes():
@@ -17,6 +21,12 @@ def test_scripts_come_with_the_package():
     assert script.name == "reserve"
     assert script == Script.of("reserve", script.source)
     assert "redis.call" in script.source
+
+
+@pytest.mark.parametrize("path", sorted(LUA.glob("*.lua")), ids=lambda path: path.stem)
+def test_its_hash_is_written_down(path: pathlib.Path):
+    """As it is now: ``sha1sum *.lua > SHA1SUMS`` in that folder after each change."""
+    assert Script.load(path.stem) == Script.of(path.stem, path.read_text(encoding="utf-8"))
 
 
 def test_a_missing_script_is_an_error_of_the_installation():
