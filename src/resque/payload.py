@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from json import JSONDecoder
+from json import JSONDecodeError, JSONDecoder
 from math import isfinite
 from typing import Any
 
@@ -12,6 +12,8 @@ from resque.ruby_json import encode_json
 
 #: An escape that may be half of a surrogate pair.
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+#: What JSON allows around a value.
+_BLANK = " \t\n\r"
 #: How deep a value may be without a look whether the writer, who needs more of the stack than the
 #: reader for each level, gets to its bottom.
 _SHALLOW = 200
@@ -62,7 +64,10 @@ class Payload:
 def decode_json(raw: bytes) -> Any:
     """Return the value of a JSON text. Raises DecodeError for all that cannot be written again."""
     try:
-        value = _DECODER.decode(raw.decode())
+        text = raw.decode().strip(_BLANK)
+        value, end = _DECODER.raw_decode(text)
+        if end != len(text):
+            raise JSONDecodeError("Extra data", text, end)
         if _SURROGATE.search(raw) or raw.count(b"[") + raw.count(b"{") > _SHALLOW:
             encode_json(value)
     except (ValueError, EncodeError) as error:  # not UTF-8 and not JSON are ValueErrors

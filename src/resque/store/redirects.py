@@ -18,7 +18,10 @@ _IN_SCRIPT = (": -READONLY ", ": -MASTERDOWN ")
 
 def are_elsewhere(replies: Sequence[Reply]) -> bool:
     """Tell whether one of the replies says that its command belongs to another server."""
-    return any(isinstance(reply, ReplyError) and _is_elsewhere(reply) for reply in replies)
+    for reply in replies:  # noqa: SIM110 - each reply to each worker passes here
+        if isinstance(reply, ReplyError) and _is_elsewhere(reply):
+            return True
+    return False
 
 
 def all_moved(replies: Sequence[Reply]) -> bool:

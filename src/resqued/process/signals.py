@@ -1,6 +1,7 @@
 """Signals become bytes on a pipe, to be read when the loop is ready for them."""
 
 import os
+import select
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -53,12 +54,14 @@ class SignalInbox:
         self._wanted = tuple(wanted)
         self._handlers = handlers
         self._reader, self._writer = -1, -1
+        self._received = select.poll()  #: tells whether there are any; a read would raise if not
         self._former: dict[Signals, object] = {}
         self._former_wakeup = -1
         self._former_mask: set[int] = set()
 
     def __enter__(self) -> Self:
         self._reader, self._writer = os.pipe()
+        self._received.register(self._reader, select.POLLIN)
         os.set_blocking(self._reader, False)
         os.set_blocking(self._writer, False)
         # A full pipe already means "awake": the byte that does not fit may be dropped.
@@ -94,6 +97,8 @@ class SignalInbox:
         the kernel enters the handler of the one, and at once that of the other, which so runs
         first. Which of two is to have the last word is up to the order of ``wanted``.
         """
+        if not self._received.poll(0):
+            return []
         try:
             received = os.read(self._reader, 4096)
         except BlockingIOError:
@@ -102,9 +107,10 @@ class SignalInbox:
 
     def close(self) -> None:
         """Close this process's ends of the pipe; for a forked child that leaves the handlers."""
-        for descriptor in (self._reader, self._writer):
-            if descriptor >= 0:
-                os.close(descriptor)
+        if self._reader >= 0:
+            self._received.unregister(self._reader)
+            os.close(self._reader)
+            os.close(self._writer)
         self._reader, self._writer = -1, -1
 
 
