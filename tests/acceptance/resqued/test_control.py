@@ -258,6 +258,7 @@ def test_it_answers_whatever_the_listener_does(daemon: Daemon, trouble: str):
 def test_a_listener_that_hangs(daemon: Daemon):
     """What only it knows is missing, which is said, and nobody waits long for it."""
     daemon.start_working("worker_pool(2, 'a')\n", *BY_PIDFILE, count=2)
+    daemon.wait_until(lambda: states(daemon) == ["ready", "ready"], "both workers known")
     (listener,) = daemon.tree().listeners
     daemon.signal_process(listener, signal.SIGSTOP)
 

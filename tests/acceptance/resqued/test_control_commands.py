@@ -335,6 +335,7 @@ def test_reload_and_wait(daemon: Daemon):
         assert re.fullmatch(
             r"Generation 2 is proved: \d of 2 workers work, \d former ones are left", line
         )
+    daemon.wait_until(lambda: not daemon.tree().listener(1), "the old listener's end")
     assert {worker.ppid for worker in daemon.tree().workers} == {daemon.tree().listeners[0].pid}
     assert daemon.stop() == 0
 

@@ -317,7 +317,7 @@ def test_every_job_is_counted(
     found = site.metrics()
     assert found["resqued_job_seconds_bucket", "Do", "+Inf", "q"] == 20
     assert 0 < found["resqued_job_seconds_sum", "Do", "q"] < 20
-    assert found["resqued_failure_records",] == 8
+    site.wait_for_metric("resqued_failure_records", value=8)
     assert daemon.stop() == 0
 
 

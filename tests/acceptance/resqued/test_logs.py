@@ -156,8 +156,9 @@ def test_json_of_all_processes(daemon: Daemon):
         assert line["worker"] == line["pid"] not in (listener, daemon.pid)
         assert line["generation"] == 1
         assert line["traceback"].splitlines()[-1] == error
-    times = [line["time"] for line in lines]
-    assert times[0] == min(times)
+    for pid in (daemon.pid, listener):
+        times = [line["time"] for line in lines if line["pid"] == pid]
+        assert times == sorted(times)
 
 
 def test_json_of_the_processes_of_jobs(daemon: Daemon, clean_valkey: ValkeyServer):
