@@ -140,9 +140,11 @@ class Daemon:
     def install(self) -> pathlib.Path:
         """Install a copy of the package that a test may change; returns its folder."""
         source = pathlib.Path(resqued.__file__).parent
-        shutil.copytree(source, self.folder / "installed" / "resqued")
+        copy = self.folder / "installed" / "resqued"
+        # Others may be writing there what they have compiled.
+        shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
         self._modules.append(str(self.folder / "installed"))
-        return self.folder / "installed" / "resqued"
+        return copy
 
     def publish(self, version: str) -> None:
         """Give the installed copy another version, which the titles of its processes show."""
