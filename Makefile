@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 BENCH  := .bench-venv
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test chaos chaos-jobs fuzz bench bench-quick pictures check fmt lock clean
+.PHONY: help demo test chaos chaos-jobs fuzz bench bench-quick pictures check fmt lock sums clean
 
 help:
 	@echo 'make demo        start a pool with a private server and work 1,000 jobs'
@@ -21,6 +21,7 @@ help:
 	@echo 'make check       formatting, lint and types, read only'
 	@echo 'make fmt         rewrite the code as make check wants it'
 	@echo 'make lock        resolve the versions in requirements/ anew'
+	@echo 'make sums        write down the hashes of the Lua scripts, after one was changed'
 	@echo 'make clean       remove .venv and the caches'
 
 demo: $(READY)
@@ -75,6 +76,10 @@ $(READY) $(BENCH)/.ready: %/.ready: requirements/dev.txt requirements/bench.txt 
 	@$*/bin/$(PIP) install -r $(LOCKED)
 	@$*/bin/$(PIP) install --no-build-isolation --no-deps --editable .
 	@touch $@
+
+# A worker names its scripts by these, and does not compute them.
+sums:
+	@cd src/resque/lua && sha1sum *.lua > SHA1SUMS
 
 lock: $(READY)
 	@$(BIN)/$(PIP) install uv

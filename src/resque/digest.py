@@ -1,11 +1,11 @@
-"""SHA-1, by which things are named, without what it would cost every worker."""
+"""SHA-1, by which things are named."""
 
 
 def sha1_hex(data: bytes) -> str:
     """Return the digest, as 40 hexadecimal digits. It protects nothing: it only names things.
 
-    The library is loaded by the first call: hardly any process needs it, and each fork pays for
-    every library that is mapped.
+    The library is loaded by the first call: hardly any process needs it, and forks pay for those
+    that are mapped (docs/architecture.md, decision 13).
     """
     try:
         # The standard library's random does the same: hashlib would map OpenSSL besides.

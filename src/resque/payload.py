@@ -64,6 +64,7 @@ class Payload:
 def decode_json(raw: bytes) -> Any:
     """Return the value of a JSON text. Raises DecodeError for all that cannot be written again."""
     try:
+        # What ``decode`` of the decoder does, without two searches for blanks in each payload.
         text = raw.decode().strip(_BLANK)
         value, end = _DECODER.raw_decode(text)
         if end != len(text):

@@ -61,9 +61,9 @@ _DATES = (
 #: The zone names that Ruby's Time.parse knows, in hours; another name means the local zone.
 _ZONES = {"z": 0, "utc": 0, "ut": 0, "gmt": 0, "est": -5, "edt": -4, "cst": -6, "cdt": -5}
 _ZONES |= {"mst": -7, "mdt": -6, "pst": -8, "pdt": -7}
-_LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_DAYS_IN_MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _DAY = 86400  #: seconds
-#: Days from the first of the year 1, of the calendar that counts backwards, to the epoch.
+#: Days from 0001-01-01, in the Gregorian calendar carried backwards, to 1970-01-01.
 _EPOCH = 719162
 #: The last second whose year has four digits.
 _LAST = 253402300799
@@ -97,7 +97,7 @@ def _spread(compact: re.Match[str]) -> str:
 def _seconds(date: dict[str, str], clock: re.Match[str] | None) -> float:
     month = int(date["month"]) if "month" in date else _MONTHS.index(date["name"]) + 1
     year, day = int(date["year"]), int(date["day"])
-    midnight = _days(year, month, day) * _DAY
+    midnight = _days(year, month, day) * _DAY  # raises for a date that there is not
     if clock is None:
         return _local(year, month, day)
     hour, minute, second = (int(clock[part] or 0) for part in ("hour", "minute", "second"))
@@ -119,22 +119,25 @@ def _days(year: int, month: int, day: int) -> int:
     is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
     if not (year >= 1 and 1 <= month <= 12):
         raise ValueError
-    if not 1 <= day <= _LENGTHS[month - 1] + (is_leap and month == 2):
+    if not 1 <= day <= _DAYS_IN_MONTHS[month - 1] + (is_leap and month == 2):
         raise ValueError
     past = year - 1
     leap_days = past // 4 - past // 100 + past // 400 + (is_leap and month > 2)
-    return past * 365 + leap_days + sum(_LENGTHS[: month - 1]) + day - 1 - _EPOCH
+    return past * 365 + leap_days + sum(_DAYS_IN_MONTHS[: month - 1]) + day - 1 - _EPOCH
 
 
 def _local(
     year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0
 ) -> float:
-    """Return the epoch seconds of a local time. Raises OverflowError."""
+    """Return the epoch seconds of a local time; of one that a clock shows twice, either.
+
+    Raises OverflowError.
+    """
     return time.mktime((year, month, day, hour, minute, second, 0, 0, -1))
 
 
 def _offset(zone: str | None) -> int | None:
-    """Return a zone's seconds east of Greenwich; None: it is the local one."""
+    """Return a zone's seconds east of Greenwich; None: it is the local one. Raises ValueError."""
     numeric = _OFFSET.search(zone or "")
     if numeric:
         sign, hours, minutes = numeric.groups("0")

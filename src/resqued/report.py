@@ -9,10 +9,10 @@ these two around each job, in the process that resqued forked for it:
     ...
     report.job_finished(failed=False)
 
-Anywhere else, and when the listener is gone, they do nothing. They never wait.
+Anywhere else, and when the listener is gone, they do nothing. They never wait. Any thread may call
+them, but there is one job in hand at a time.
 """
 
-from threading import local
 from typing import Protocol
 
 from resqued.figures import FAILED, PERFORMED
@@ -47,8 +47,8 @@ class Listening(Protocol):
         ...
 
 
-class _Way(local):
-    """How this thread reports; threads that a worker starts do not."""
+class _Way:
+    """How this process reports, from whichever thread."""
 
     listening: Listening | None = None
 
@@ -122,7 +122,7 @@ def recycled(reason: str) -> None:
 
 
 def connect(listening: Listening | None) -> None:
-    """Report there, or with None nowhere, what is reported in this thread.
+    """Report there, or with None nowhere, what is reported in this process.
 
     resqued does this in its workers.
     """

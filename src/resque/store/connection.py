@@ -64,7 +64,7 @@ class Connection:
         self._opener = opener
         self._connect_timeout = connect_timeout
         self._reply_timeout = reply_timeout
-        self.owner = os.getpid()  #: pid of the process whose connection it is
+        self.owner = os.getpid()  #: pid of the process whose it is; only a rehearsal sets it
         self._lock = RLock()
         self._wire: Wire | None = None
 

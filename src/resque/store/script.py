@@ -26,8 +26,8 @@ class Script:
     def load(cls, name: str) -> "Script":
         """Read ``resque/lua/<name>.lua``; a missing one is a broken installation (OSError).
 
-        Its hash stands in ``SHA1SUMS`` beside it, as ``sha1sum *.lua`` writes it, so that no worker
-        must load what computes it.
+        Its hash stands in ``SHA1SUMS`` beside it (KeyError), so that no worker must load what
+        computes it; ``make sums`` writes that file after a script was changed.
         """
         # Neither pathlib nor importlib.resources, for which every worker would pay as well.
         folder = f"{resque.__path__[0]}/lua"

@@ -199,11 +199,11 @@ def _fork(body: Callable[[], int], deadline: Deadline | None) -> int:
         raise
 
 
-def rehearse(body: Callable[[], int]) -> None:
+def rehearse(body: Callable[[], int]) -> int:
     """Do in this process what a job's process does, and leave no trace; see ``rehearse_child``."""
     former = kernel.death_signal()
     try:
-        rehearse_child(partial(_run, body, os.getppid()))
+        return rehearse_child(partial(_run, body, os.getppid()))
     finally:
         kernel.die_with_parent(former)
 

@@ -20,7 +20,9 @@ class Interruption:
 
     def __init__(self) -> None:
         self._came: set[int] = set()
-        self.owner = os.getpid()  #: pid of the process that they came to
+        self.owner = (
+            os.getpid()
+        )  #: pid of the process that ``_came`` is of; only a rehearsal sets it
         self._meant: Collection[int] = ()  #: the signals that interrupt this job
         self._is_due = False
 

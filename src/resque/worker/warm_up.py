@@ -11,12 +11,12 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from signal import Signals
 from typing import TypeVar
 
 from resque.client import Resque
+from resque.errors import ResqueError
 from resque.payload import Payload
 from resque.prepared import PreparedJob
 from resque.registry import Registry
@@ -47,7 +47,7 @@ _WORKERS = 3
 _TICKS = 6
 #: How often a job's process is this one, before it is one of its own.
 _TIMES_HERE = 2
-#: No process's number: whose it is that a fork finds in its memory.
+#: Stands for the pid of the parent, in a process that plays its child; no process has it.
 _PARENT = 0
 #: Seconds for an answer, and between two looks; both come at once unless something is very wrong.
 _PATIENCE = 1.0
@@ -78,11 +78,15 @@ def warm_up(prepare: Callable[[Worker], None]) -> None:
 
 
 def _open_in_vain() -> None:
-    """Connect as to a server, but to a port of this process's own, which hears nobody."""
+    """Connect as each worker does first of all, but where nobody can be in between.
+
+    The port is this process's own and hears nobody, so that comes to nothing at once. What follows
+    where it does not, ``keep_alive``, is done besides.
+    """
     with suppress(OSError), socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         keep_alive(deaf)
-        open_socket(replace(_ADDRESS, host="127.0.0.1", port=deaf.getsockname()[1]), _PATIENCE)
+        open_socket(Address.parse(f"redis://127.0.0.1:{deaf.getsockname()[1]}/0"), _PATIENCE)
 
 
 def _work(server: Prompter, registry: Registry, prepare: Callable[[Worker], None]) -> None:
@@ -126,9 +130,11 @@ class _HereAndThere(JobProcesses):
         for _ in range(_TIMES_HERE):
             connection.owner = interruption.owner = _PARENT
             try:
-                rehearse(body)
+                status = rehearse(body)
             finally:
                 connection.owner = interruption.owner = os.getpid()
+            if status != 0:
+                raise ResqueError(f"the process of a job would have ended with {status}")
             connection.collect()  # the reply to what was posted as if by another process
         return self.fork_now(body, deadline)
 

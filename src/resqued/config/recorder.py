@@ -61,12 +61,14 @@ class Recorder:
         )
 
 
-# The one piece of module state of this package: a config file calls plain functions, so they must
-# find the load under way by themselves. Set only for the time that the files run, in their thread.
 class _UnderWay(local):
+    """The load under way in this thread."""
+
     recorder: Recorder | None = None
 
 
+# The one piece of module state of this package: a config file calls plain functions, so they must
+# find the load under way by themselves. Set only for the time that the files run.
 _under_way = _UnderWay()
 
 

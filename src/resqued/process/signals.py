@@ -99,7 +99,7 @@ class SignalInbox:
         """
         if not self._received.poll(0):
             return []
-        try:
+        try:  # a forked child may have read them, from the same pipe
             received = os.read(self._reader, 4096)
         except BlockingIOError:
             return []
@@ -197,14 +197,19 @@ def set_mask(former: set[int]) -> None:
 
 @contextmanager
 def kept() -> Iterator[None]:
-    """Put mask, handlers and what they wake back afterwards, whatever happens to them meanwhile."""
+    """Put mask, handlers and what they wake back afterwards, whatever happens to them meanwhile.
+
+    A signal that comes meanwhile may wake nobody, unless it is held back.
+    """
+    former = hold_back()  # a handler that raised would leave the rest as it is
     handlers = {number: _getsignal(number) for number in HANDLED}
     wakeup = signal.set_wakeup_fd(-1)
     signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
-    former = _sigmask(signal.SIG_BLOCK, ())
     try:
+        set_mask(former)
         yield
     finally:
+        hold_back()
         for number, handler in handlers.items():
             if handler is not None:  # None: it was not installed from Python
                 _set_handler(number, handler)

@@ -40,7 +40,7 @@ def rehearse_child(body: Callable[[], int]) -> int:
 
     For whoever is to fork such children, and wants Python to have seen it before
     (``resque.worker.warm_up``). Signals and their handlers are as before afterwards. Returns what
-    the child would have ended with. To be called while no other thread runs.
+    the child would have ended with. To be called while no other thread runs: its locks are new.
     """
     with signals.kept():
         at_fork.rehearse()
@@ -50,7 +50,7 @@ def rehearse_child(body: Callable[[], int]) -> int:
 
 
 def _run_child(begin: Callable[[], None], body: Callable[[], int], mask: set[int]) -> int:
-    """Return the exit status; raises nothing, unless the hook for what is raised does."""
+    """Return the exit status; raises only what ``sys.excepthook`` and writing to stderr do."""
     try:
         begin()
         signals.set_mask(mask)

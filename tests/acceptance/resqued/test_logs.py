@@ -159,6 +159,7 @@ def test_json_of_all_processes(daemon: Daemon):
     for pid in (daemon.pid, listener):
         times = [line["time"] for line in lines if line["pid"] == pid]
         assert times == sorted(times)
+        assert len(times) > 1
 
 
 def test_json_of_the_processes_of_jobs(daemon: Daemon, clean_valkey: ValkeyServer):

@@ -206,6 +206,9 @@ def test_the_master_goes_and_comes_back(daemon: Daemon, clean_valkey: ValkeyServ
         assert daemon.wait_for_exit() == -signal.SIGKILL
         shown = terminal.wait_for("No news of the pool for", "no resqued runs at")
         screens.check(SCREENS / "master_gone.txt", shown)
+        daemon.wait_until(
+            lambda: not (daemon.tree().listeners or daemon.tree().workers), "the former pool's end"
+        )
         start(daemon, clean_valkey.url)
         terminal.wait_for(f"(pid {daemon.pid}): working", "2 of 2 workers at work")
         assert "No news" not in terminal.text

@@ -1,6 +1,9 @@
 import time
+from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from resque import times
 
@@ -100,9 +103,32 @@ def test_reads_fractions_leap_seconds_and_less(zone, text, seconds):
     assert times.read_heartbeat(text.encode()) == pytest.approx(seconds, abs=1e-6)
 
 
+@given(when=st.datetimes())
+def test_reads_every_day_of_the_calendar(when: datetime):
+    """As ``datetime`` has it."""
+    found = times.read_heartbeat(f"{when.replace(microsecond=0).isoformat()}Z".encode())
+    assert found == when.replace(microsecond=0, tzinfo=UTC).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("day", "seconds"),
+    [("2024-02-29", 1709164800), ("2000-02-29", 951782400), ("2024-03-01", 1709251200)],
+)
+def test_reads_leap_days(day, seconds):
+    """They come every four years, and in the year 2000."""
+    assert times.read_heartbeat(f"{day}T00:00:00Z".encode()) == seconds
+
+
 @pytest.mark.parametrize(
     "junk",
     [
+        b"2026-02-29T00:00:00Z",
+        b"1900-02-29T00:00:00Z",
+        b"2100-02-29T00:00:00Z",
+        b"2026-04-31T00:00:00Z",
+        b"2026-00-10T00:00:00Z",
+        b"2026-04-00T00:00:00Z",
+        b"2026-11-23T18:46:58+24:00",
         b"",
         b" ",
         b"null",

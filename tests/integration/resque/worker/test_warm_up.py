@@ -67,7 +67,7 @@ def rewritten(function):
 before = [rewritten(function) for function in OFTEN]
 warm_up(lambda worker: None)
 for function, known in zip(OFTEN, before):
-    print(function.__qualname__, known, rewritten(function))
+    print(function.__qualname__, len(function.__code__.co_code), known, rewritten(function))
 """
 
 
@@ -80,7 +80,9 @@ def test_python_has_learned_what_workers_do():
     done = interpreters.run(sys.executable, LEARNED)
     assert (done.returncode, done.stderr) == (0, "")
     learned = [line.split() for line in done.stdout.splitlines()]
-    assert [name for name, before, after in learned if int(after) < int(before) + 2] == []
+    for name, size, before, after in learned:
+        least = 5 if int(size) > 250 else 2
+        assert int(after) >= int(before) + least, name
     assert len(learned) == 13
 
 
@@ -106,6 +108,7 @@ def test_nothing_is_left():
     """No process, no descriptor, no handler."""
 
     def changes() -> bool:
+        kernel.die_with_parent(Signals.SIGTERM)
         before = what_is_there()
         warm_up(prepare_nothing)
         return what_is_there() != before

@@ -119,6 +119,7 @@ def test_what_the_parent_had_in_its_buffers_is_written_once(tmp_path: pathlib.Pa
         pytest.param("3", 3, "", id="a number"),
         pytest.param("sys.exit('over')", 1, "over\n", id="sys.exit"),
         pytest.param("1 / 0", 1, "division by zero\n", id="an exception"),
+        pytest.param("signals.reset_for_child() or 0", 0, "", id="other handlers"),
     ],
 )
 def test_what_a_child_does_can_be_rehearsed(code: str, status: int, said: str):

@@ -1,6 +1,8 @@
 import subprocess
 import sys
 
+import pytest
+
 #: Each costs a worker from half a megabyte to six, or each fork a library that it maps; and none is
 #: needed to talk to a server.
 TOO_HEAVY = {
@@ -22,15 +24,24 @@ TOO_HEAVY = {
 PROGRAM = """
 import sys
 before = set(sys.modules)
+{program}
+print(*sorted(set(sys.modules) - before))
+"""
+TALKING = """
 import resque.store.server
 resque.store.server.connect("redis://:pw@localhost:1/2?db=3")
-print(*sorted(set(sys.modules) - before))
+"""
+#: What a listener for default workers has when it forks, with an application that has nothing.
+FORKING = """
+import resqued.cli.listener, resque.worker, resqued.worker.warm_up
+resqued.worker.warm_up.warm_up()
 """
 
 
-def test_talking_to_a_server_imports_nothing_heavy():
-    """The modules that every worker loads stay light, a parsed address included."""
-    command = [sys.executable, "-c", PROGRAM]
+@pytest.mark.parametrize("program", [TALKING, FORKING], ids=["talking", "forking"])
+def test_nothing_heavy_is_imported(program: str):
+    """By talking to a server, a parsed address included, nor by a listener and its workers."""
+    command = [sys.executable, "-c", PROGRAM.format(program=program)]
     loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     assert "hiredis" in loaded
     assert TOO_HEAVY.isdisjoint(loaded)

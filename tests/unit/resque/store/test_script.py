@@ -25,8 +25,14 @@ def test_scripts_come_with_the_package():
 
 @pytest.mark.parametrize("path", sorted(LUA.glob("*.lua")), ids=lambda path: path.stem)
 def test_its_hash_is_written_down(path: pathlib.Path):
-    """As it is now: ``sha1sum *.lua > SHA1SUMS`` in that folder after each change."""
+    """As it is now: ``make sums`` after each change."""
     assert Script.load(path.stem) == Script.of(path.stem, path.read_text(encoding="utf-8"))
+
+
+def test_no_hash_is_left_of_a_script_that_is_gone():
+    """Each line names a file."""
+    lines = (LUA / "SHA1SUMS").read_text(encoding="ascii").splitlines()
+    assert {line.split()[1] for line in lines} == {path.name for path in LUA.glob("*.lua")}
 
 
 def test_a_missing_script_is_an_error_of_the_installation():
