@@ -45,6 +45,9 @@ _NAME = "warm-up"
 #: that together is often enough: Python 3.11 rewrites what has been called eight times.
 _WORKERS = 3
 _TICKS = 6
+#: How many instances of a class are counted: each takes one off the number of attributes that
+#: others may get besides, on a page that forks share (CPython's SHARED_KEYS_MAX_SIZE).
+COUNTED = 30
 #: How often a job's process is this one, before it is one of its own.
 _TIMES_HERE = 2
 #: Stands for the pid of the parent, in a process that plays its child; no process has it.
@@ -106,8 +109,19 @@ def _work(server: Prompter, registry: Registry, prepare: Callable[[Worker], None
             for _ in range(_TICKS):
                 shift.tick()
             shift.end()
+            _make_parts(worker, control, patience)
     finally:
         connection.close()
+
+
+def _make_parts(worker: Worker, control: Control, patience: Patience) -> None:
+    """Make what a worker consists of, often enough that nobody counts it any more."""
+    for _ in range(COUNTED // _WORKERS):
+        Worker([_NAME], worker.client)
+        Connection(_ADDRESS)
+        Shift(worker, _PATIENCE, control, patience)
+        with Control(wanted=[]):
+            pass
 
 
 def _isolate(worker: Worker) -> None:
