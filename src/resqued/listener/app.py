@@ -116,6 +116,7 @@ class Listener:
             )
         )
         self._app_version = boot.load_application(config, self._clock)
+        self._signals.install_again()  # the application may have had some of its own
         # From now on the loop notices the end of the master, and leaves gently.
         kernel.outlive_parent()
         self._waiter.watch(self._signals)

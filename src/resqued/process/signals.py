@@ -64,12 +64,27 @@ class SignalInbox:
         self._received.register(self._reader, select.POLLIN)
         os.set_blocking(self._reader, False)
         os.set_blocking(self._writer, False)
-        # A full pipe already means "awake": the byte that does not fit may be dropped.
-        self._former_wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         for number in self._wanted:
-            self._former[number] = signal.signal(number, self._handlers.get(number, _wake))
+            self._former[number] = signal.getsignal(number)
+        self._former_wakeup = self._install()
         self._former_mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, self._wanted)
         return self
+
+    def install_again(self) -> None:
+        """Hear again, after code that may have set handlers, or a wake-up, of its own.
+
+        An event loop that has ended leaves none (asyncio).
+        """
+        self._install()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._wanted)
+
+    def _install(self) -> int:
+        """Install what wakes, first of all, and the handlers; returns what was woken before."""
+        # A full pipe already means "awake": the byte that does not fit may be dropped.
+        former = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        for number in self._wanted:
+            signal.signal(number, self._handlers.get(number, _wake))
+        return former
 
     def __exit__(
         self,

@@ -273,3 +273,40 @@ def test_the_masters_adopted_strangers_are_reaped_and_ignored(daemon: Daemon):
     daemon.wait_until(lambda: not daemon.is_zombie(stray), "the stray's burial")
     assert daemon.tree().waiting == before.waiting
     assert daemon.stop() == 0
+
+
+#: What an application may do with signals before the fork, so that its listener would hear nothing.
+LISTENING = {
+    "a loop of its own": """
+import asyncio, signal
+@before_fork
+def load():
+    async def listen():
+        for number in (signal.SIGTERM, signal.SIGCHLD):
+            asyncio.get_running_loop().add_signal_handler(number, print)
+    asyncio.run(listen())
+""",
+    "handlers and a wake-up of its own": """
+import os, signal
+@before_fork
+def load():
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+    for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+""",
+}
+
+
+@pytest.mark.parametrize("application", LISTENING)
+def test_an_application_that_has_listened_for_signals(daemon: Daemon, application: str):
+    """Its listener hears again of what ends, and of its own end, when that is over."""
+    config = LISTENING[application] + "worker('a')\nworker('b')\n"
+    tree = daemon.start_working(config, count=2)
+    daemon.signal_process(tree.workers[0], signal.SIGKILL)
+
+    daemon.wait_for_log(r"ended: SIGKILL \(signal 9\); next start in 1 s")
+
+    daemon.wait_for_workers(2)
+    assert daemon.stop(signal.SIGTERM) == 0

@@ -127,6 +127,23 @@ def test_handlers_wakeup_and_mask_are_put_back():
     in_child(body)
 
 
+def test_it_hears_again_after_others_have_listened():
+    """Whatever they have left: handlers, another wake-up or none, signals held back."""
+
+    def body() -> list[Signals]:
+        with SignalInbox(HANDLED) as inbox:
+            for number in HANDLED:
+                signal.signal(number, signal.SIG_IGN)
+            signal.set_wakeup_fd(-1)
+            signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+            inbox.install_again()
+            os.kill(os.getpid(), Signals.SIGTERM)
+            os.kill(os.getpid(), Signals.SIGCHLD)
+            return inbox.drain()
+
+    assert in_child(body) == [Signals.SIGTERM, Signals.SIGCHLD]
+
+
 def test_a_signal_after_its_end_does_not_end_a_process_that_is_leaving():
     """Blocked before, blocked again after: the default action cannot spoil the exit status."""
 
