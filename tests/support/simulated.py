@@ -152,6 +152,9 @@ class Process:
         """Whether it has not ended."""
         return self.status is None
 
+    def install_again(self) -> None:
+        """Be a SignalInbox; here nobody else listens."""
+
     def drain(self) -> list[Signals]:
         """Be a SignalInbox."""
         received, self.signals = self.signals, []

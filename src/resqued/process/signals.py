@@ -73,10 +73,9 @@ class SignalInbox:
     def install_again(self) -> None:
         """Hear again, after code that may have set handlers, or a wake-up, of its own.
 
-        An event loop that has ended leaves none (asyncio).
+        An event loop that has ended leaves none (asyncio). What is held back stays so.
         """
         self._install()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._wanted)
 
     def _install(self) -> int:
         """Install what wakes, first of all, and the handlers; returns what was woken before."""
