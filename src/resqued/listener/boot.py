@@ -63,7 +63,7 @@ def _make_ready_for_forks(clock: Clock, *, has_immortals: bool) -> None:
         fields = {"event": "objects_immortal", "objects": count}
         log.info("%d objects are immortal", count, extra=fields)
     gc.freeze()
-    moved = huge_pages.collapse(clock.now)
+    moved = huge_pages.copy_code() + huge_pages.collapse(clock.now)
     fields = {"event": "huge_pages_used", "bytes": moved}
     log.info("%d MB of memory are in huge pages", moved >> 20, extra=fields)
     filled = gaps.fill()  # last, as all of this has left some

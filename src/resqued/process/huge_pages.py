@@ -5,9 +5,12 @@ page. The tables of a large application are most of what its forks cost, and eac
 again. Nothing else changes: what a fork writes to is copied by 4 kB, as before.
 """
 
+import ctypes
 import logging
 import os
 from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import NamedTuple
 
 from resqued.process import kernel
 
@@ -66,6 +69,40 @@ def _collapse(pagemap: int, size: int, now: Callable[[], float]) -> int:
     return moved
 
 
+def copy_code() -> int:
+    """Put a copy in huge pages in the place of the interpreter's own code; returns its bytes.
+
+    Forks run through some hundred pages of it, each of which they have to find first. It counts as
+    memory of this process's own, 2 or 4 MB, that all its forks share; the file's name does not
+    stand there any more, so profilers like perf do not know the functions in it. The beginning of
+    the code stays as it is, by which others find it (py-spy, gdb). Else as ``collapse``.
+    """
+    size = _size()
+    if size is None:
+        return 0
+    copied = 0
+    try:
+        for start in _blocks_of_code(size):
+            kernel.copy_code(start, size)
+            copied += size
+    except OSError as error:
+        _log_refusal(error)
+    return copied
+
+
+def _blocks_of_code(size: int) -> range:
+    """Return where a huge page could be, in the interpreter's code and the constants behind it."""
+    inside = ctypes.cast(ctypes.pythonapi.PyObject_Call, ctypes.c_void_p).value or 0
+    mappings = _mappings()
+    for code, behind in pairwise(mappings):
+        if code.start <= inside < code.end and code.mode == "r-xp":
+            is_one = behind.start == code.end and behind.mode == "r--p" and behind.name == code.name
+            end = behind.end if is_one else code.end
+            first = -(-(code.start + 1) // size) * size
+            return range(first, end - size + 1, size)
+    return range(0)
+
+
 def _log_refusal(error: OSError) -> None:
     fields = {"event": "huge_page_refused", "reason": str(error)}
     log.debug("A part of the memory stays as it is: %s", error, extra=fields)
@@ -95,14 +132,31 @@ def _regions() -> list[tuple[int, int]]:
 
     The largest come last: they may be reserved, and empty, and there is not much time.
     """
+    found = [
+        (each.start, each.end)
+        for each in _mappings()
+        if each.mode == "rw-p" and (not each.name or each.name.startswith(("[heap]", "[anon:")))
+    ]
+    return sorted(found, key=lambda region: region[1] - region[0])
+
+
+class _Mapping(NamedTuple):
+    """A line of /proc/self/maps."""
+
+    start: int
+    end: int
+    mode: str
+    name: str  #: of its file, or what the kernel calls it; mostly empty where it has no file
+
+
+def _mappings() -> list[_Mapping]:
     found = []
     with open("/proc/self/maps") as maps:
         for line in maps:
             addresses, mode, _offset, _device, _inode, *name = line.split(maxsplit=5)
-            if mode == "rw-p" and (not name or name[0].startswith(("[heap]", "[anon:"))):
-                start, end = addresses.split("-")
-                found.append((int(start, 16), int(end, 16)))
-    return sorted(found, key=lambda region: region[1] - region[0])
+            start, end = addresses.split("-")
+            found.append(_Mapping(int(start, 16), int(end, 16), mode, "".join(name).rstrip()))
+    return found
 
 
 def _is_filled(pagemap: int, start: int, size: int) -> bool:

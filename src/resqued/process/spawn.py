@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from resqued.exit_codes import ExitCode
-from resqued.process import at_fork, signals
+from resqued.process import at_fork, kernel, signals
 from resqued.process.start_context import StartContext
 
 
@@ -65,7 +65,7 @@ def _run_child(begin: Callable[[], None], body: Callable[[], int], mask: set[int
 def leave(code: int) -> NoReturn:
     """End this process at once: no exit handlers, no waiting for threads, streams flushed."""
     _flush_streams()
-    os._exit(code)
+    kernel.end(code)
 
 
 def _exit_code(leaving: SystemExit) -> int:
