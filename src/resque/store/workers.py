@@ -90,23 +90,28 @@ def finish(
 
     ``has_failed``: it has reported a failure itself, which is counted too; Ruby counts no other.
     """
-    server.run(*_finish(keys, worker_id, number, has_failed=has_failed))
+    Finishing(server, keys, worker_id).finish(number, has_failed=has_failed)
 
 
-def finish_posting(server: Server, keys: Keys, worker_id: str, number: int) -> Callable[[], bool]:
-    """Prepare that for a job's process, over its worker's connection; see ``Server.posting``."""
-    return server.posting(*_finish(keys, worker_id, number, has_failed=False))
+class Finishing:
+    """One worker's way to finish its jobs; the keys are the same each time."""
 
+    def __init__(self, server: Server, keys: Keys, worker_id: str) -> None:
+        self._server = server
+        stats = [
+            key
+            for name in ("processed", "failed")
+            for key in (keys.stat(name), keys.worker_stat(name, worker_id))
+        ]
+        self._keys = [keys.worker(worker_id), *stats]
 
-def _finish(
-    keys: Keys, worker_id: str, number: int, *, has_failed: bool
-) -> tuple[Script, list[str], list[int]]:
-    stats = [
-        key
-        for name in ("processed", "failed")
-        for key in (keys.stat(name), keys.worker_stat(name, worker_id))
-    ]
-    return _FINISH, [keys.worker(worker_id), *stats], [number, int(has_failed)]
+    def finish(self, number: int, *, has_failed: bool = False) -> None:
+        """Do what ``finish`` does."""
+        self._server.run(_FINISH, self._keys, [number, int(has_failed)])
+
+    def posting(self, number: int) -> Callable[[], bool]:
+        """Prepare that for a job's process, over the worker's connection; see ``Server``."""
+        return self._server.posting(_FINISH, self._keys, [number, 0])
 
 
 def raw_ids(server: Server, keys: Keys) -> list[bytes]:

@@ -98,6 +98,11 @@ class Control:
         finally:
             self._waiter.forget_shared(source)
 
+    def doze(self, seconds: float) -> None:
+        """Sleep like ``wait``, but at no price: nothing else can wake it."""
+        self._inbox.doze(seconds)
+        self.look()
+
     def wait(self, seconds: float | None) -> None:
         """Sleep until a signal comes, the end of a child among them, or the time is over."""
         self._waiter.wait(seconds)

@@ -18,8 +18,8 @@ class Settling:
     """Finishes one worker's jobs, one after another, on the server."""
 
     def __init__(self, client: Resque, worker_id: str, patience: Patience) -> None:
-        self._client = client
-        self._worker_id = worker_id
+        self._server = client.server
+        self._finishing = workers.Finishing(client.server, client.keys, worker_id)
         self._patience = patience
         self.sheet = Sheet()
         self._post: Callable[[], bool] | None = None
@@ -59,8 +59,7 @@ class Settling:
 
     def prepare_post(self, number: int) -> None:
         """Prepare how the process of this job will have it known; on the worker's connection."""
-        client = self._client
-        self._post = workers.finish_posting(client.server, client.keys, self._worker_id, number)
+        self._post = self._finishing.posting(number)
 
     # --- in the worker --------------------------------------------------------------------
 
@@ -84,30 +83,26 @@ class Settling:
         if outcome is Outcome.SETTLED or (outcome is Outcome.POSTED and self._has_arrived()):
             return
         if outcome is Outcome.POSTING:
-            self._client.server.close()  # half a command may have been written there
+            self._server.close()  # half a command may have been written there
         has_failed = outcome is Outcome.FAILURE_SAVED
         self._patience.insist_on_outcome(
-            partial(self._finish, self.sheet.number, has_failed=has_failed)
+            partial(self._finishing.finish, self.sheet.number, has_failed=has_failed)
         )
 
     def finish_failed(self, number: int) -> None:
         """Finish a job whose failure this very process has saved. Raises GaveUpError."""
-        self._patience.insist_on_outcome(partial(self._finish, number, has_failed=True))
+        self._patience.insist_on_outcome(partial(self._finishing.finish, number, has_failed=True))
 
     def _has_arrived(self) -> bool:
         try:
-            self._client.server.collect()
+            self._server.collect()
         except ResqueError:
             return False  # to finish a job once more is harmless
         return True
 
     def _finish_quietly(self, number: int, *, has_failed: bool) -> None:
         try:
-            self._finish(number, has_failed=has_failed)
+            self._finishing.finish(number, has_failed=has_failed)
         except ResqueError:
             return  # the worker does it; to save a failure again would write it down twice
         self.finished()
-
-    def _finish(self, number: int, *, has_failed: bool) -> None:
-        client = self._client
-        workers.finish(client.server, client.keys, self._worker_id, number, has_failed=has_failed)

@@ -1,6 +1,6 @@
 """What the master runs in a fresh interpreter for each generation; no command of its own."""
 
-# ruff: noqa: E402, I001 - something has to be done before the others are loaded
+# ruff: noqa: E402 - something has to be done before the others are loaded
 from resqued.process import at_fork
 
 at_fork.adopt()

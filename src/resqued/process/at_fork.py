@@ -18,6 +18,8 @@ _Hook: TypeAlias = Callable[[], object]
 
 #: The versions whose hooks were looked at; of others none is left out, or called.
 _KNOWN = ((3, 11), (3, 12), (3, 13))
+#: Whether those hooks give the thread its new number in the kernel: all else that they change.
+_RENEWS_NATIVE_ID = sys.version_info >= (3, 13)
 
 
 class _Hooks:
@@ -60,8 +62,7 @@ class _Hooks:
         """Do what is to be done in the forked process."""
         if not self._is_idle:
             _call(self._in_child)
-        elif self.threading is not None:
-            # All else that those hooks change; Python 3.11 and 3.12 leave the old number there.
+        elif _RENEWS_NATIVE_ID and self.threading is not None:
             self.threading.main_thread()._set_native_id()  # noqa: SLF001
 
 

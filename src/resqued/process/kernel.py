@@ -14,8 +14,8 @@ _MAP_OWN = 0x02 | 0x20  # MAP_PRIVATE, MAP_ANONYMOUS
 _MREMAP_HERE = 1 | 2  # MREMAP_MAYMOVE, MREMAP_FIXED
 #: Found once, here: to look it up again would cost each forked child 50 pages.
 _PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
-#: Likewise. ``os._exit`` would find it when it is called first, which is in each child (ld.so(8)).
-_EXIT = ctypes.CDLL(None)._exit if sys.platform == "linux" else os._exit
+#: Likewise. ``os._exit`` would look for it at its first call, and so in each child (ld.so(8)).
+_EXIT = ctypes.CDLL(None)["_exit"] if sys.platform == "linux" else os._exit
 
 
 def become_subreaper() -> bool:

@@ -104,6 +104,10 @@ class SignalInbox:
         """Return the descriptor that is readable while signals wait."""
         return self._reader
 
+    def doze(self, seconds: float) -> None:
+        """Sleep until a signal waits, or for so long."""
+        self._received.poll(seconds * 1000)
+
     def drain(self) -> list[Signals]:
         """Return the signals received since the last call, equal ones once, as they are wanted.
 

@@ -11,10 +11,12 @@ from resqued import __version__, report
 from resqued.config.hooks import run_hooks
 from resqued.config.model import Config, WorkerSpec
 from resqued.exit_codes import ExitCode
+from resqued.figures import FAILED, PERFORMED
 from resqued.log import bind
 from resqued.process import dump, kernel, lifeline, limits, signals, stack
 from resqued.process.baton import Baton
 from resqued.process.title import set_title
+from resqued.worker.board import Board
 from resqued.worker.factory import DefaultFactory, Work
 from resqued.worker.gate import Ticket
 
@@ -87,7 +89,7 @@ def _build(task: WorkerTask) -> Work | None:
         worker: Work = factory(list(task.spec.queues))
         if not callable(getattr(worker, "work", None)):
             raise TypeError(f"the factory returned {worker!r}, which has no method work")  # noqa: TRY301
-        equip(worker, task.spec, task.baton, task.follow_log)
+        equip(worker, task.spec, task.baton, task.ticket.board, task.follow_log)
         run_hooks(task.config.hooks.after_fork, worker)
     except (Exception, SystemExit):
         what = f"A worker for {','.join(task.spec.queues)} cannot start"
@@ -100,14 +102,18 @@ def _build(task: WorkerTask) -> Work | None:
 
 
 def equip(
-    worker: Work, spec: WorkerSpec, baton: Baton | None, follow_log: Callable[[], None]
+    worker: Work,
+    spec: WorkerSpec,
+    baton: Baton | None,
+    board: Board,
+    follow_log: Callable[[], None],
 ) -> None:
     """Give a worker what it asks for by an attribute: an observer, a baton, and limits.
 
-    Its after_fork hooks may set others.
+    Its after_fork hooks may set others. ``board`` is where its listener looks for its jobs.
     """
     if hasattr(worker, "job_observer"):
-        worker.job_observer = _Observer(follow_log)
+        worker.job_observer = _Observer(board, follow_log)
     if hasattr(worker, "baton"):
         worker.baton = baton
     max_deaths = spec.max_deaths if spec.on_worker_death == "requeue" else None
@@ -117,9 +123,13 @@ def equip(
 
 
 class _Observer:
-    """What a worker that asks for it, as the default one does, calls when it works."""
+    """What a worker that asks for it, as the default one does, calls when it works.
 
-    def __init__(self, follow_log: Callable[[], None]) -> None:
+    Of its jobs it writes on the board itself; each function in between would cost every fork.
+    """
+
+    def __init__(self, board: Board, follow_log: Callable[[], None]) -> None:
+        self._board = board
         self._follow_log = follow_log
         self._has_begun = False
 
@@ -141,11 +151,11 @@ class _Observer:
         if not self._has_begun:
             self.work_begun()
         self._follow_log()
-        report.job_started(name, queue)
+        self._board.job_started(name, queue)
 
     def job_ended(self, outcome: str) -> None:
         """Called with what has become of it, likewise, by everybody who knows."""
-        report.job_ended(outcome)
+        self._board.job_ended(outcome)
 
     def stood_by(self) -> None:
         """Called in a process that was forked ahead: the log may have been moved since then."""
@@ -154,7 +164,8 @@ class _Observer:
 
     def job_finished(self, *, failed: bool = False) -> None:
         """Called after each job, likewise; ``failed`` is for who has not told by ``job_ended``."""
-        report.job_finished(failed=failed)
+        self._board.job_ended(FAILED if failed else PERFORMED)
+        self._board.job_finished()
         self._follow_log()
 
     def recycled(self, reason: str) -> None:

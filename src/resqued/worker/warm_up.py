@@ -30,13 +30,14 @@ def warm_up() -> None:
 def _work() -> None:
     from resque.worker import warm_up  # noqa: PLC0415 - others' workers never load resque
 
-    def prepare(worker: "Worker") -> None:
-        equip(worker, _SPEC, None, _nothing)
-
     for _ in range(warm_up.COUNTED):
         with _shared_with_listener():
             pass
     with _shared_with_listener() as ticket:
+
+        def prepare(worker: "Worker") -> None:
+            equip(worker, _SPEC, None, ticket.board, _nothing)
+
         report.connect(ticket)
         warm_up.warm_up(prepare)
 

@@ -318,7 +318,7 @@ def _pending(pid):
 def test_titles(in_second_job, held_job):
     """Each job's process shows the job in hand."""
     assert in_second_job.job.title.endswith(" [Held]")
-    assert in_second_job.title.partition(": ")[2].startswith(f"Forked {in_second_job.job.pid} at ")
+    in_second_job.wait_for_title(f"Forked {in_second_job.job.pid} at ")
     held_job.may_go_on.open()
 
 

@@ -2,6 +2,7 @@ import errno
 import mmap
 import platform
 import re
+import sys
 import time
 from itertools import count
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from resqued.process import huge_pages, kernel
+from tests.support import interpreters
 from tests.support.forks import in_child
 
 MB = 1 << 20
@@ -169,6 +171,94 @@ def test_a_sandbox_that_hides_what_it_needs(hidden: str, monkeypatch: pytest.Mon
     monkeypatch.setattr(huge_pages, "open", open_other, raising=False)
 
     assert huge_pages.collapse(time.monotonic) == 0
+
+
+#: Puts the interpreter's code into huge pages, and prints how many bytes, how many of them are, and
+#: what a bit of everything comes to that runs there afterwards.
+CODE = """
+import re
+from resqued.process import huge_pages
+
+def in_huge_pages():
+    with open("/proc/self/smaps_rollup") as file:
+        return int(re.search(r"AnonHugePages: +([0-9]+)", file.read())[1]) * 1024
+
+before = in_huge_pages()
+copied = huge_pages.copy_code()
+print(copied, in_huge_pages() - before)
+
+import decimal, json, os, threading, zlib
+done = []
+thread = threading.Thread(target=lambda: done.append(json.loads("[1]")))
+thread.start()
+thread.join()
+if os.fork() == 0:
+    os._exit(7)
+text = b"as before " * 1000
+print(done, os.WEXITSTATUS(os.wait()[1]), zlib.decompress(zlib.compress(text)) == text)
+print(decimal.Decimal(2).sqrt(), huge_pages.copy_code() in (0, copied))
+"""
+
+
+@needs_huge_pages
+def test_code_runs_as_before_from_huge_pages():
+    """Where it fills one at all; a second time as well, from the copy."""
+    done = interpreters.run(sys.executable, CODE)
+    assert (done.returncode, done.stderr) == (0, "")
+    sizes, *results = done.stdout.splitlines()
+    copied, in_use = map(int, sizes.split())
+    assert copied % HUGE == 0
+    assert in_use == copied
+    assert results == ["[[1]] 7 True", "1.414213562373095048801688724 True"]
+
+
+@needs_huge_pages
+@pytest.mark.parametrize("refused", ["mmap", "madvise", "mprotect", "mremap"])
+def test_code_stays_where_a_step_is_refused(refused: str):
+    """As systemd's MemoryDenyWriteExecute does; nothing is left over."""
+    program = f"""
+import os
+from resqued.process import huge_pages, kernel
+call = kernel._memory_call
+
+def refuse(name, *words):
+    if name == "{refused}":
+        raise PermissionError(1, "refused")
+    return call(name, *words)
+
+kernel._memory_call = refuse
+start = 1 << 21
+huge_pages._blocks_of_code = lambda size: range(code, code + 1, size)
+code = call("mmap", 0, 3 * start, kernel._PROT_RX, kernel._MAP_OWN, -1, 0)
+code = -(-code // start) * start
+regions = len(open("/proc/self/maps").readlines())
+print(huge_pages.copy_code(), len(open("/proc/self/maps").readlines()) - regions)
+"""
+    done = interpreters.run(sys.executable, program)
+    assert (done.stdout, done.stderr) == ("0 0\n", "")
+
+
+def test_the_beginning_of_the_code_stays():
+    """By its name in the map others find the interpreter (py-spy); and no data becomes code."""
+    program = """
+import ctypes
+from resqued.process import huge_pages
+size = 1 << 12  # as if pages were that huge: all that could ever be moved
+inside = ctypes.cast(ctypes.pythonapi.PyObject_Call, ctypes.c_void_p).value
+maps = huge_pages._mappings()
+code = next(each for each in maps if each.start <= inside < each.end)
+blocks = huge_pages._blocks_of_code(size)
+modes = {each.mode for each in maps for block in blocks if each.start <= block < each.end}
+print(blocks[0] == code.start + size, modes <= {"r-xp", "r--p"}, len(blocks) > 100)
+"""
+    done = interpreters.run(sys.executable, program)
+    assert (done.stdout, done.stderr) == ("True True True\n", "")
+
+
+def test_no_code_is_moved_where_there_are_to_be_no_huge_pages(monkeypatch: pytest.MonkeyPatch):
+    """As with all other memory."""
+    monkeypatch.setattr(huge_pages, "_size", lambda: None)
+    assert huge_pages.copy_code() == 0
 
 
 def test_the_kernel_says_why_it_refuses():
