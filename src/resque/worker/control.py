@@ -99,7 +99,10 @@ class Control:
             self._waiter.forget_shared(source)
 
     def doze(self, seconds: float) -> None:
-        """Sleep like ``wait``, but at no price: nothing else can wake it."""
+        """Sleep until a signal comes, the end of a child among them, and nothing else, or so long.
+
+        Does less than ``wait``, for whoever has just forked.
+        """
         self._inbox.doze(seconds)
         self.look()
 

@@ -22,11 +22,6 @@ if TYPE_CHECKING:
     from resque.worker.worker import Worker
 
 
-#: Seconds that a worker sleeps for at first when it has forked: what it writes to while the other
-#: process is there, the kernel has to copy, and most jobs are done by then.
-_DOZE = 0.01
-
-
 class Launcher:
     """Gives one worker's jobs their processes."""
 
@@ -100,9 +95,7 @@ class Launcher:
             deadline = None if limit is None else Deadline(limit, self._worker.clock)
         self._settling.prepare_post(reserved.number)
         task = self._task(job, reserved, quota, deadline)
-        child = self._processes.fork(Series(task).run, deadline)
-        self._tools.control.doze(_DOZE if deadline is None else min(_DOZE, deadline.due_in))
-        return child
+        return self._processes.fork(Series(task).run, deadline)
 
     def _deadline_of_many(self, first: TimeLimit) -> Deadline | None:
         """Return what keeps the time of jobs not known yet; None if none of them has a limit."""

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: Seconds for which a worker sleeps at first when it has forked. What it writes to while the child
+#: is there the kernel has to copy, and by then most children are gone.
+_DOZE = 0.01
 #: Seconds between tries to fork when the kernel has no room for a process.
 _FORK_PAUSE = 1.0
 
@@ -57,12 +60,23 @@ class JobProcesses:
         )
         return JobChild(body, self._worker.clock, limits, deadline)
 
-    def see_off(self, child: JobChild, meanwhile: Callable[[], float] | None = None) -> ExitStatus:
+    def see_off(
+        self,
+        child: JobChild,
+        *,
+        lasts: Callable[[], object] | None = None,
+        meanwhile: Callable[[], float] | None = None,
+    ) -> ExitStatus:
         """Wait for a child's end, whatever is asked meanwhile.
 
-        ``meanwhile`` is called whenever something was, or its own time has come, which it returns
-        in seconds.
+        ``lasts`` is called once, if that does not come at once. ``meanwhile`` is called whenever
+        something was asked, or its own time has come, which it returns in seconds.
         """
+        self._control.doze(_DOZE if child.deadline is None else min(_DOZE, child.deadline.due_in))
+        if (status := child.reap()) is not None:
+            return status
+        if lasts is not None:
+            lasts()
         while (status := child.reap()) is None:
             moments: list[float | None] = [self._liveness.next_beat_in]
             if meanwhile is not None:

@@ -148,7 +148,11 @@ class JobRunner:
             return reserved.number
         if self._worker.max_memory is None:  # what both have would not count as the worker's own
             self._launcher.make_ready(in_hand=1)
-        status = self._processes.see_off(child, partial(self._attend, _Telling(child.pid)))
+        status = self._processes.see_off(
+            child,
+            lasts=lambda: self._tools.title.show(f"Forked {child.pid} at {self._now}"),
+            meanwhile=self._end_series_if_due,
+        )
         if self._settling.has_not_begun and not self._control.job_must_end:
             return self._perform_in_child(job, reserved)  # nothing of it; another process has it
         self._tools.wear.jobs_done(self._settling.sheet.place + 1)
@@ -162,16 +166,6 @@ class JobRunner:
             _log_cut_off(job, child.pid, found)
         is_stranger = status.signal is not None and not child.was_told
         return self._see_to_cut_off(reserved, found, was_killed=is_stranger)
-
-    def _attend(self, telling: "_Telling") -> float:
-        """Do what is to be done while a process is at work; returns the seconds until the next.
-
-        Of one that is done at once the title does not tell: nobody reads that quickly.
-        """
-        if not telling.is_done:
-            telling.is_done = True
-            self._tools.title.show(f"Forked {telling.pid} at {self._now}")
-        return self._end_series_if_due()
 
     def _end_series_if_due(self) -> float:
         """Have the process take no more jobs if the worker is to take none.
@@ -221,14 +215,6 @@ class JobRunner:
     def _now(self) -> int:
         """Seconds of the epoch, as titles show them."""
         return int(self._worker.clock.epoch())
-
-
-class _Telling:
-    """Whether the worker's title tells of a process."""
-
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-        self.is_done = False
 
 
 def _log_cut_off(first: Job, pid: int, error: BaseException) -> None:
