@@ -49,7 +49,10 @@ class _Hooks:
 
     def before(self) -> None:
         """See whether there is anything to do in this fork, and do it."""
-        self._is_idle = self.threading is not None and _is_alone(self.threading)
+        try:
+            self._is_idle = self.threading is not None and _is_alone(self.threading)
+        except Exception:  # noqa: BLE001 - an audit hook may refuse to let frames be looked at
+            self._is_idle = False
         if not self._is_idle:
             _call(self._before)
 

@@ -17,6 +17,7 @@ from resqued.process import kernel
 log = logging.getLogger(__name__)
 
 _SETTINGS = "/sys/kernel/mm/transparent_hugepage"
+_OVERCOMMIT = "/proc/sys/vm/overcommit_memory"
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 #: Bytes that are moved at most, and seconds that this takes, or looking for them.
 _MOST = 1 << 30
@@ -78,7 +79,7 @@ def copy_code() -> int:
     the code stays as it is, by which others find it (py-spy, gdb). Else as ``collapse``.
     """
     size = _size()
-    if size is None:
+    if size is None or not _is_memory_promised():
         return 0
     copied = 0
     try:
@@ -88,6 +89,18 @@ def copy_code() -> int:
     except OSError as error:
         _log_refusal(error)
     return copied
+
+
+def _is_memory_promised() -> bool:
+    """Whether the kernel may promise more memory than it has (proc(5), overcommit_memory).
+
+    If not, it may refuse at the last step, in which it has let go of the code already.
+    """
+    try:
+        with open(_OVERCOMMIT) as file:
+            return file.read().strip() in ("0", "1")
+    except OSError:
+        return False
 
 
 def _blocks_of_code(size: int) -> range:

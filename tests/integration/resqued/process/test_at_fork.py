@@ -240,6 +240,21 @@ print(forked(is_renewed))
     assert said(program) == ["a broken hook", "True"]
 
 
+def test_a_look_that_fails_leaves_nothing_out():
+    """An audit hook may refuse it: then all is made anew, as without us."""
+    program = """
+print(forked(is_renewed))
+
+def refuse(event, _):
+    if event == "sys._current_frames":
+        raise PermissionError("no look at frames")
+
+sys.addaudithook(refuse)
+print(forked(is_renewed))
+"""
+    assert said(program) == ["False", "True"]
+
+
 def test_where_the_two_are_loaded_already_nothing_changes():
     """Their hooks are registered, and cannot be taken back."""
     program = """

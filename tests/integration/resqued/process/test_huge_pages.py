@@ -255,6 +255,19 @@ print(blocks[0] == code.start + size, modes <= {"r-xp", "r--p"}, len(blocks) > 1
     assert (done.stdout, done.stderr) == ("True True True\n", "")
 
 
+@pytest.mark.parametrize("setting", ["2\n", None])
+def test_code_stays_where_the_kernel_promises_no_memory(
+    setting: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """It could refuse when the code is gone; the same where it does not tell."""
+    if setting is not None:
+        (tmp_path / "overcommit").write_text(setting)
+    monkeypatch.setattr(huge_pages, "_OVERCOMMIT", str(tmp_path / "overcommit"))
+    monkeypatch.setattr(huge_pages, "_size", lambda: HUGE)
+    monkeypatch.setattr(kernel, "copy_code", lambda *_: pytest.fail("it is not to be moved"))
+    assert huge_pages.copy_code() == 0
+
+
 def test_no_code_is_moved_where_there_are_to_be_no_huge_pages(monkeypatch: pytest.MonkeyPatch):
     """As with all other memory."""
     monkeypatch.setattr(huge_pages, "_size", lambda: None)
