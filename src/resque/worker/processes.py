@@ -69,10 +69,12 @@ class JobProcesses:
     ) -> ExitStatus:
         """Wait for a child's end, whatever is asked meanwhile.
 
-        ``lasts`` is called once, if that does not come at once. ``meanwhile`` is called whenever
-        something was asked, or its own time has come, which it returns in seconds.
+        ``lasts`` is called once, if that does not come within 10 ms, or until another signal.
+        ``meanwhile`` is called at first, and whenever something was asked, or its own time has
+        come, which it returns in seconds.
         """
-        self._control.doze(_DOZE if child.deadline is None else min(_DOZE, child.deadline.due_in))
+        longest = _DOZE if child.deadline is None else min(_DOZE, child.deadline.due_in)
+        self._control.doze(longest if meanwhile is None else min(longest, meanwhile()))
         if (status := child.reap()) is not None:
             return status
         if lasts is not None:

@@ -37,6 +37,7 @@ class JobRunner:
         self._worker = worker
         self._client = worker.client
         self._pid = os.getpid()
+        self._working = f"Working for {','.join(worker.patterns)}"
         self._tools = tools
         self._control = tools.control
         self._patience = tools.patience
@@ -139,6 +140,7 @@ class JobRunner:
 
     def _perform_in_child(self, job: Job, reserved: Reserved) -> int | None:
         self._control.job_begins()
+        self._tools.title.show_once(self._working)
         try:
             child = self._launcher.start(job, reserved)
         except NoRoomError as none:
@@ -151,7 +153,7 @@ class JobRunner:
         status = self._processes.see_off(
             child,
             lasts=lambda: self._tools.title.show(f"Forked {child.pid} at {self._now}"),
-            meanwhile=self._end_series_if_due,
+            meanwhile=self._end_series_if_due if self._has_series else None,
         )
         if self._settling.has_not_begun and not self._control.job_must_end:
             return self._perform_in_child(job, reserved)  # nothing of it; another process has it
@@ -166,6 +168,11 @@ class JobRunner:
             _log_cut_off(job, child.pid, found)
         is_stranger = status.signal is not None and not child.was_told
         return self._see_to_cut_off(reserved, found, was_killed=is_stranger)
+
+    @property
+    def _has_series(self) -> bool:
+        """Whether a process may have several jobs."""
+        return self._worker.jobs_per_fork is not None or self._worker.seconds_per_fork is not None
 
     def _end_series_if_due(self) -> float:
         """Have the process take no more jobs if the worker is to take none.

@@ -33,7 +33,7 @@ class Outcome(IntEnum):
 
 
 #: By their numbers: to have the class find them takes as long as all else that is done here.
-_OUTCOMES = tuple(Outcome)
+_OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 
 
 class Sheet:

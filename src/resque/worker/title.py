@@ -13,10 +13,17 @@ class Title:
     def __init__(self, prefix: str) -> None:
         """``prefix`` stands before every title (RESQUE_PROCLINE_PREFIX)."""
         self._start = f"{printable(prefix)}resque-{__version__}: "
+        self._shown = ""
 
     def show(self, what: str) -> None:
         """Set this process's title."""
+        self._shown = what
         set_title(self.of(what))
+
+    def show_once(self, what: str) -> None:
+        """Do so unless that is what was shown last, here: which costs next to nothing."""
+        if self._shown != what:
+            self.show(what)
 
     def of(self, what: str) -> str:
         """Return a title; names that come from the server are cut and made printable."""

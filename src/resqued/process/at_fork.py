@@ -18,6 +18,8 @@ _Hook: TypeAlias = Callable[[], object]
 
 #: The versions whose hooks were looked at; of others none is left out, or called.
 _KNOWN = ((3, 11), (3, 12), (3, 13))
+#: The modules whose hooks they are.
+_THEIRS = {"threading", "logging"}
 #: Whether those hooks give the thread its new number in the kernel: all else that they change.
 _RENEWS_NATIVE_ID = sys.version_info >= (3, 13)
 
@@ -26,6 +28,7 @@ class _Hooks:
     """The hooks of those two, and what is registered in their place."""
 
     def __init__(self) -> None:
+        self.register = os.register_at_fork  #: the function itself
         self.threading: ModuleType | None = None  #: None: they are not in our hands
         self._before: list[_Hook] = []
         self._in_parent: list[_Hook] = []
@@ -39,7 +42,13 @@ class _Hooks:
         after_in_parent: _Hook | None = None,
         after_in_child: _Hook | None = None,
     ) -> None:
-        """Stand in for ``os.register_at_fork``."""
+        """Stand in for ``os.register_at_fork``, for those two."""
+        given = (before, after_in_parent, after_in_child)
+        if not {getattr(hook, "__module__", None) for hook in given if hook} <= _THEIRS:
+            self.register(
+                before=before, after_in_parent=after_in_parent, after_in_child=after_in_child
+            )
+            return
         if before is not None:
             self._before.insert(0, before)  # the last is called first (os.register_at_fork)
         if after_in_parent is not None:
@@ -49,10 +58,11 @@ class _Hooks:
 
     def before(self) -> None:
         """See whether there is anything to do in this fork, and do it."""
+        self._is_idle = False  # also if a signal's handler raises in the look
         try:
             self._is_idle = self.threading is not None and _is_alone(self.threading)
-        except Exception:  # noqa: BLE001 - an audit hook may refuse to let frames be looked at
-            self._is_idle = False
+        except Exception:  # noqa: BLE001, S110 - an audit hook may refuse to let frames be looked at
+            pass
         if not self._is_idle:
             _call(self._before)
 
@@ -81,12 +91,12 @@ def adopt() -> None:
     """
     if not _is_known() or "threading" in sys.modules or "logging" in sys.modules:
         return
-    register, os.register_at_fork = os.register_at_fork, _OWN.keep
+    os.register_at_fork = _OWN.keep
     try:
         import logging  # noqa: F401, PLC0415 - imported for its effect
         import threading  # noqa: PLC0415
     finally:
-        os.register_at_fork = register
+        os.register_at_fork = _OWN.register
     _OWN.threading = threading
     os.register_at_fork(
         before=_OWN.before, after_in_parent=_OWN.in_parent, after_in_child=_OWN.in_child
@@ -104,9 +114,9 @@ def rehearse() -> None:
     import logging  # noqa: PLC0415 - who imports this file is not to have loaded them
     import threading  # noqa: PLC0415
 
-    if not _is_known() or not _is_alone(threading):
-        return
     with suppress(Exception):
+        if not _is_known() or not _is_alone(threading):
+            return
         if _OWN.threading is not None:
             _OWN.before()
             _OWN.in_parent()
@@ -117,7 +127,11 @@ def rehearse() -> None:
 
 
 def _is_known() -> bool:
-    return sys.implementation.name == "cpython" and sys.version_info[:2] in _KNOWN
+    return (
+        sys.implementation.name == "cpython"
+        and sys.version_info[:2] in _KNOWN
+        and getattr(sys, "_is_gil_enabled", lambda: True)()  # else others run while we look
+    )
 
 
 def _is_alone(threading: ModuleType) -> bool:
@@ -130,9 +144,9 @@ def _is_alone(threading: ModuleType) -> bool:
 
 
 def _call(hooks: list[_Hook]) -> None:
-    """Call all of them; what one raises is reported, and does not keep the next from running."""
+    """Call all of them; what one raises is reported (``sys.excepthook``), and the next is run."""
     for hook in hooks:
         try:
             hook()
-        except Exception:  # noqa: BLE001 - reported, as the interpreter would
+        except Exception:  # noqa: BLE001 - it is reported
             sys.excepthook(*sys.exc_info())

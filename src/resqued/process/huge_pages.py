@@ -76,15 +76,16 @@ def copy_code() -> int:
     Forks run through some hundred pages of it, each of which they have to find first. It counts as
     memory of this process's own, 2 or 4 MB, that all its forks share; the file's name does not
     stand there any more, so profilers like perf do not know the functions in it. The beginning of
-    the code stays as it is, by which others find it (py-spy, gdb). Else as ``collapse``.
+    the code stays as it is, by which others find it (py-spy, gdb). Does nothing where ``collapse``
+    does nothing; raises nothing.
     """
     size = _size()
     if size is None or not _is_memory_promised():
         return 0
     copied = 0
     try:
-        for start in _blocks_of_code(size):
-            kernel.copy_code(start, size)
+        for start, code in _blocks_of_code(size):
+            kernel.copy_code(start, code)
             copied += size
     except OSError as error:
         _log_refusal(error)
@@ -103,17 +104,24 @@ def _is_memory_promised() -> bool:
         return False
 
 
-def _blocks_of_code(size: int) -> range:
-    """Return where a huge page could be, in the interpreter's code and the constants behind it."""
+def _blocks_of_code(size: int) -> Iterator[tuple[int, bytes]]:
+    """Yield where a huge page could be, in the interpreter's code and the constants behind it.
+
+    With what is there, as its file has it. Where memory has something else, a breakpoint (uprobe),
+    or what was linked when it was loaded, it stays.
+    """
     inside = ctypes.cast(ctypes.pythonapi.PyObject_Call, ctypes.c_void_p).value or 0
-    mappings = _mappings()
-    for code, behind in pairwise(mappings):
+    for code, behind in pairwise(_mappings()):
         if code.start <= inside < code.end and code.mode == "r-xp":
             is_one = behind.start == code.end and behind.mode == "r--p" and behind.name == code.name
             end = behind.end if is_one else code.end
             first = -(-(code.start + 1) // size) * size
-            return range(first, end - size + 1, size)
-    return range(0)
+            with open(code.name, "rb", buffering=0) as file:
+                for start in range(first, end - size + 1, size):
+                    content = os.pread(file.fileno(), size, code.offset + start - code.start)
+                    if content == ctypes.string_at(start, size):
+                        yield start, content
+            return
 
 
 def _log_refusal(error: OSError) -> None:
@@ -159,16 +167,17 @@ class _Mapping(NamedTuple):
     start: int
     end: int
     mode: str
+    offset: int  #: of its file, in bytes
     name: str  #: of its file, or what the kernel calls it; mostly empty where it has no file
 
 
 def _mappings() -> list[_Mapping]:
     found = []
-    with open("/proc/self/maps") as maps:
+    with open("/proc/self/maps", errors="surrogateescape") as maps:
         for line in maps:
-            addresses, mode, _offset, _device, _inode, *name = line.split(maxsplit=5)
-            start, end = addresses.split("-")
-            found.append(_Mapping(int(start, 16), int(end, 16), mode, "".join(name).rstrip()))
+            addresses, mode, offset, _device, _inode, *name = line.split(maxsplit=5)
+            start, end, begin = (int(number, 16) for number in (*addresses.split("-"), offset))
+            found.append(_Mapping(start, end, mode, begin, "".join(name).rstrip("\n")))
     return found
 
 

@@ -1,8 +1,12 @@
-"""The system calls that Python has no name for; on other systems than Linux they do nothing."""
+"""The system calls that Python has no name for, or only a slow one.
+
+On other systems than Linux those without a name do nothing.
+"""
 
 import ctypes
 import os
 import sys
+from types import BuiltinFunctionType
 from typing import NoReturn
 
 _PR_SET_PDEATHSIG = 1
@@ -14,8 +18,11 @@ _MAP_OWN = 0x02 | 0x20  # MAP_PRIVATE, MAP_ANONYMOUS
 _MREMAP_HERE = 1 | 2  # MREMAP_MAYMOVE, MREMAP_FIXED
 #: Found once, here: to look it up again would cost each forked child 50 pages.
 _PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
-#: Likewise. ``os._exit`` would look for it at its first call, and so in each child (ld.so(8)).
-_EXIT = ctypes.CDLL(None)["_exit"] if sys.platform == "linux" else os._exit
+#: Likewise: ``os._exit`` would look for it at its first call, and so in each child (ld.so(8)). Not
+#: where it is another one's, which has something to do first (coverage's, say).
+_OS_EXIT = os._exit
+_IS_PLAIN = sys.platform == "linux" and isinstance(_OS_EXIT, BuiltinFunctionType)
+_EXIT = ctypes.PyDLL(None)["_exit"] if _IS_PLAIN else _OS_EXIT
 
 
 def become_subreaper() -> bool:
@@ -46,9 +53,10 @@ def outlive_parent() -> None:
 
 
 def end(code: int) -> NoReturn:
-    """End this process at once, as ``os._exit`` does."""
-    _EXIT(code)
-    raise AssertionError("the process has ended")
+    """End this process at once, as ``os._exit`` does; by that, if somebody has replaced it."""
+    if os._exit is _OS_EXIT:
+        _EXIT(code)
+    os._exit(code)
 
 
 def collapse(start: int, size: int) -> None:
@@ -61,27 +69,36 @@ def collapse(start: int, size: int) -> None:
     _memory_call("madvise", start, size, _MADV_COLLAPSE)
 
 
-def copy_code(start: int, size: int) -> None:
-    """Put a copy in huge pages in the place of a part of this process's code (Linux 6.1).
+def copy_code(start: int, code: bytes) -> None:
+    """Put the same code in a huge page in the place of a part of this process's (Linux 6.1).
 
-    ``start`` and ``size`` are bytes, whole pages of that kind, and what is there is never written
-    to. Whoever runs it goes on, as the kernel takes the one for the other at once (mremap(2)).
-    Raises OSError, all being as before: what ``collapse`` raises, and EACCES or EPERM where nobody
-    may run what was written (SELinux's execmem, systemd's MemoryDenyWriteExecute).
+    ``start`` is a multiple of its size, that of a huge page, and what is there is never written to.
+    Whoever runs it goes on, as the kernel takes the one for the other at once (mremap(2)). Raises
+    OSError, all being as before: what ``collapse`` raises, and EACCES or EPERM where nobody may run
+    what was written (SELinux's execmem, systemd's MemoryDenyWriteExecute).
     """
+    size = len(code)
     area = _memory_call("mmap", 0, 2 * size, _PROT_RW, _MAP_OWN, -1, 0)
     copy = -(-area // size) * size
     try:
-        ctypes.memmove(copy, start, size)
+        # Before the rest is moved away: what it leaves behind is any thread's to have.
+        for begin, end in ((area, copy), (copy + size, area + 2 * size)):
+            if begin < end:
+                _memory_call("munmap", begin, end - begin)
+        ctypes.memmove(copy, code, size)
         _memory_call("madvise", copy, size, _MADV_COLLAPSE)
         _memory_call("mprotect", copy, size, _PROT_RX)
         _memory_call("mremap", copy, size, size, _MREMAP_HERE, start)
-    finally:
-        _memory_call("munmap", area, 2 * size)  # what was moved away is no part of it any more
+    except OSError:
+        _memory_call("munmap", copy, size)
+        raise
 
 
 def _memory_call(name: str, start: int, *words: int) -> int:
-    """Call a function of the C library that concerns memory; returns an address, or 0."""
+    """Call a function of the C library that concerns memory; returns an address, or 0.
+
+    Signed, so that what says that it has failed is -1. ``start`` is an address. Raises OSError.
+    """
     call = getattr(ctypes.CDLL(None, use_errno=True), name)
     call.restype, call.argtypes = ctypes.c_ssize_t, [ctypes.c_ssize_t] * (1 + len(words))
     result: int = call(start, *words)

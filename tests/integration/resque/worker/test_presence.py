@@ -1,9 +1,11 @@
 """How a worker shows: to other workers and dashboards, and to ps."""
 
 import json
+import os
 import re
 import time
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -108,6 +110,25 @@ def test_titles(start_worker, held_job, application):
     held_job.may_go_on.open()
     worker.wait_until_idle()
     worker.leave()
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="titles are read from /proc")
+def test_the_title_of_a_busy_worker(start_worker, held_job, application, note):
+    """Of short jobs it does not tell, and names no process that is gone, of a long one before."""
+
+    @application.job(queue="q", name="Look")
+    def look():
+        note(Path(f"/proc/{os.getppid()}/cmdline").read_text().strip("\0"))
+
+    for name in ("Look", "Held", "Look", "Look"):
+        application.enqueue_to("q", name)
+    worker = start_worker("q", interval=0.02)
+    worker.wait_for_title("Forked ")
+    held_job.may_go_on.open()
+    worker.wait_until_idle()
+    worker.leave()
+
+    assert [line.partition(": ")[2] for line in note.lines()] == ["Working for q"] * 3
 
 
 def test_the_first_title(start_worker, latch, monkeypatch):

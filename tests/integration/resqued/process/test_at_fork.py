@@ -101,6 +101,9 @@ import logging
 import os
 import sys
 import threading
+import warnings
+
+warnings.simplefilter("ignore")  # of a fork beside threads, which is what this is about
 
 def forked(say):
     reader, writer = os.pipe()

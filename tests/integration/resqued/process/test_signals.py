@@ -1,6 +1,7 @@
 import os
 import select
 import signal
+import time
 from signal import Signals
 
 import pytest
@@ -291,3 +292,21 @@ def test_every_handled_signal_can_be_reset(number: Signals):
         return signal.getsignal(number) is signal.SIG_DFL
 
     assert in_child(body)
+
+
+def test_a_doze_ends_with_a_signal_and_leaves_it_there():
+    """Long before its time; and with its time, without one."""
+
+    def body() -> tuple[float, float, list[Signals]]:
+        with SignalInbox([Signals.SIGUSR1]) as inbox:
+            begun = time.monotonic()
+            inbox.doze(0.05)
+            over = time.monotonic()
+            os.kill(os.getpid(), Signals.SIGUSR1)
+            inbox.doze(60)
+            return over - begun, time.monotonic() - over, inbox.drain()
+
+    without, with_one, received = in_child(body)
+    assert 0.05 <= without < 30
+    assert with_one < 30
+    assert received == [Signals.SIGUSR1]

@@ -15,6 +15,7 @@ from resqued.process import signals
 from resqued.process.signals import HANDLED, SignalInbox
 from resqued.process.spawn import fork_child, leave, rehearse_child, spawn_interpreter
 from resqued.process.start_context import StartContext
+from tests.support import interpreters
 from tests.support.forks import in_child, wait_for_end
 
 
@@ -407,3 +408,16 @@ def test_blocked_is_what_fork_child_relies_on():
         Signals.SIGCONT,
         Signals.SIGCHLD,
     }
+
+
+def test_a_replaced_exit_is_called():
+    """Coverage's, say, which writes down what it has found first."""
+    program = """
+import os
+from resqued.process import kernel
+exit = os._exit
+os._exit = lambda code: (print("first of all", code, flush=True), exit(code + 1))
+kernel.end(6)
+"""
+    done = interpreters.run(sys.executable, program)
+    assert (done.returncode, done.stdout, done.stderr) == (7, "first of all 6\n", "")
