@@ -106,7 +106,7 @@ class Finishing:
         self._keys = [keys.worker(worker_id), *stats]
 
     def finish(self, number: int, *, has_failed: bool = False) -> None:
-        """Do what ``finish`` does."""
+        """Do what the function ``finish`` does; raises what the server's calls raise."""
         self._server.run(_FINISH, self._keys, [number, int(has_failed)])
 
     def posting(self, number: int) -> Callable[[], bool]:

@@ -21,7 +21,7 @@ class Title:
         set_title(self.of(what))
 
     def show_once(self, what: str) -> None:
-        """Do so unless that is what was shown last, here: which costs next to nothing."""
+        """Set it, unless this process has set it to the same last; that costs next to nothing."""
         if self._shown != what:
             self.show(what)
 

@@ -92,8 +92,8 @@ def test_where_threads_run_nothing_is_done():
     assert in_child(body) == (True, False)
 
 
-#: Forks, in an interpreter that has left the hooks out from the beginning, and prints what the
-#: child says: whether ``threading`` has made its lock anew, and what else is asked for by ``SAID``.
+#: Has the hooks in hand from the beginning. ``forked`` returns what a function says in a child;
+#: ``is_renewed`` says there whether ``threading`` has made its lock anew.
 ADOPTED = """
 from resqued.process import at_fork
 at_fork.adopt()

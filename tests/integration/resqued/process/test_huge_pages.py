@@ -184,7 +184,9 @@ def in_huge_pages():
         return int(re.search(r"AnonHugePages: +([0-9]+)", file.read())[1]) * 1024
 
 before = in_huge_pages()
+blocks = len(list(huge_pages._blocks_of_code(1 << 21))) if huge_pages._is_memory_promised() else 0
 copied = huge_pages.copy_code()
+assert copied == blocks << 21
 print(copied, in_huge_pages() - before)
 
 import decimal, json, os, threading, zlib
